@@ -1,0 +1,1 @@
+//! Side-by-side comparisons with named peers; see `RESULTS.md`.

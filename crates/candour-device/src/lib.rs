@@ -1,0 +1,1 @@
+//! The device at work: intake, decide, seal, release, oversee, replay.

@@ -1,0 +1,1 @@
+//! Bytes to studies and volumes, and back.

@@ -1,0 +1,1 @@
+//! Technical documentation, compiled from records and authored texts alone.

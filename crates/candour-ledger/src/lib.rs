@@ -1,0 +1,1 @@
+//! Sealed, proved, encrypted: the transparency log and the vault.

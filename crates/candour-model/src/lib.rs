@@ -1,0 +1,1 @@
+//! Volume to prediction, uncertainty, explanation and words.

@@ -1,0 +1,1 @@
+//! What happened: the vocabulary of records and one canonical encoding of them.

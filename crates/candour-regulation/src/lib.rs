@@ -1,0 +1,1 @@
+//! The law as data: device file, requirements, diagnostics.

@@ -1,0 +1,2 @@
+//! The one binary: arguments, sockets, pages, clock.
+fn main() {}
