@@ -1,0 +1,69 @@
+// Image controls only: everything else on the pages works without scripts.
+"use strict";
+(() => {
+  const form = document.querySelector("form.controls");
+  const image = document.getElementById("slice-image");
+  if (!form || !image) return;
+  const caption = document.getElementById("slice-caption");
+  let wanted = null, busy = false;
+  const source = () => {
+    const query = new URLSearchParams(new FormData(form));
+    return image.dataset.source + "?" + query;
+  };
+  const next = () => {
+    if (busy || wanted === null) return;
+    const src = wanted;
+    wanted = null;
+    busy = true;
+    const loader = new Image();
+    loader.onload = () => { image.src = loader.src; busy = false; next(); };
+    loader.onerror = () => { busy = false; next(); };
+    loader.src = src;
+  };
+  const update = () => {
+    for (const output of form.querySelectorAll("output")) {
+      output.value = form.elements[output.dataset.of].value;
+    }
+    if (caption && form.elements.slice) {
+      caption.textContent = "Slice " + form.elements.slice.value + " of " + form.elements.slice.max
+        + ", window " + form.elements.center.value + "/" + form.elements.width.value
+        + ", overlay " + form.elements.opacity.value + " %";
+    }
+    wanted = source();
+    next();
+  };
+  form.addEventListener("input", update);
+  form.addEventListener("submit", (event) => { event.preventDefault(); update(); });
+  form.querySelector("button[type=submit]").hidden = true;
+  const step = (name, by) => {
+    const input = form.elements[name];
+    if (!input) return;
+    input.value = Number(input.value) + by;
+    update();
+  };
+  image.addEventListener("wheel", (event) => {
+    event.preventDefault();
+    step("slice", event.deltaY > 0 ? 1 : -1);
+  }, { passive: false });
+  let drag = null;
+  image.addEventListener("pointerdown", (event) => { drag = [event.clientX, event.clientY]; image.setPointerCapture(event.pointerId); event.preventDefault(); });
+  image.addEventListener("pointermove", (event) => {
+    if (!drag) return;
+    step("width", Math.round((event.clientX - drag[0]) * 4));
+    step("center", Math.round((event.clientY - drag[1]) * 4));
+    drag = [event.clientX, event.clientY];
+  });
+  image.addEventListener("pointerup", () => { drag = null; });
+  document.addEventListener("keydown", (event) => {
+    if (event.ctrlKey || event.metaKey || event.altKey) return;
+    if (/^(INPUT|TEXTAREA|SELECT)$/.test(event.target.tagName) && event.target.type !== "range") return;
+    const click = (id) => { const b = document.getElementById(id); if (b) { event.preventDefault(); b.click(); } };
+    switch (event.key) {
+      case "ArrowUp": case "PageUp": if (event.target.type !== "range") { event.preventDefault(); step("slice", -1); } break;
+      case "ArrowDown": case "PageDown": if (event.target.type !== "range") { event.preventDefault(); step("slice", 1); } break;
+      case "h": form.elements.opacity.value = Number(form.elements.opacity.value) > 0 ? 0 : 45; update(); break;
+      case "a": click("agree"); break;
+      case "o": { const reason = document.getElementById("reason"); if (reason) { event.preventDefault(); reason.focus(); } break; }
+    }
+  });
+})();
