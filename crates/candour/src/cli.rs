@@ -1,0 +1,195 @@
+//! The command line: what can be asked of the binary, and the exit code of each answer.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand};
+
+/// Runs a medical-imaging AI model as a regulated device, and can prove it.
+#[derive(Debug, Parser)]
+#[command(name = "candour", version, about, max_term_width = 100, after_help = EXIT_CODES)]
+pub(crate) struct Cli {
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+const EXIT_CODES: &str = "\
+Exit codes:
+  0  done; for `verify`, `check` and `replay`: everything checked holds
+  1  checked and found wrong: tampered, different, or a validation criterion not met
+  2  misuse: arguments, a file that is not there, a device file with faults
+  3  input that could not be read at all (every study still leaves a record)
+  4  storage: disk full, workspace read-only, locked, or made by a newer version
+  5  the model package cannot be used on this machine";
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Everything at once on the example devices: take studies in, decide, explain, seal,
+    /// validate, compile the dossier, verify it from outside, serve the pages.
+    Demo(Demo),
+    /// Takes studies in and decides: files, folders, zip archives of DICOM, or CSV of measurements.
+    Run(Run),
+    /// Seals a reader's verdict on a decision.
+    Oversee(Oversee),
+    /// Computes a decision again from the vault and compares it with what was sealed.
+    Replay(Replay),
+    /// Validates a device on its cohort by a plan that is sealed first.
+    Validate(Validate),
+    /// Compiles the technical documentation to PDF and HTML with its evidence attached.
+    Dossier(Dossier),
+    /// Verifies a dossier, evidence, proof or structured report offline.
+    Verify(Verify),
+    /// The ledger itself.
+    #[command(subcommand)]
+    Ledger(LedgerCommand),
+    /// Serves the pages on this machine.
+    Serve(Serve),
+    /// Writes generated CT phantom studies as DICOM, for trying things out.
+    Phantom(Phantom),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Demo {
+    /// Folder for the demonstration's workspace; made anew each time.
+    #[arg(long, default_value = "candour-demo")]
+    pub(crate) workspace: PathBuf,
+    /// End after the summary instead of serving the pages.
+    #[arg(long)]
+    pub(crate) once: bool,
+    /// Where the example devices lie.
+    #[arg(long, default_value = "devices")]
+    pub(crate) devices: PathBuf,
+    /// Port for the pages.
+    #[arg(long, default_value_t = 8642)]
+    pub(crate) port: u16,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Run {
+    /// The device's folder (`device.toml`, `model/`).
+    #[arg(long)]
+    pub(crate) device: PathBuf,
+    /// The workspace; made if it is not there.
+    #[arg(long)]
+    pub(crate) workspace: PathBuf,
+    /// One line of JSON on standard output for each study, once its record is durable.
+    #[arg(long)]
+    pub(crate) json: bool,
+    /// Files, folders or archives.
+    #[arg(required = true)]
+    pub(crate) paths: Vec<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Oversee {
+    /// Index of the decision's record in the ledger.
+    pub(crate) decision: u64,
+    /// The workspace.
+    #[arg(long)]
+    pub(crate) workspace: PathBuf,
+    /// The reader agrees.
+    #[arg(long, conflicts_with = "overrule", required_unless_present = "overrule")]
+    pub(crate) agree: bool,
+    /// The reader overrules the device.
+    #[arg(long)]
+    pub(crate) overrule: bool,
+    /// Why; needed to overrule.
+    #[arg(long, default_value = "")]
+    pub(crate) reason: String,
+    /// The reader's name; kept in the vault only.
+    #[arg(long)]
+    pub(crate) by: String,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Replay {
+    /// Index of the decision's record in the ledger.
+    pub(crate) decision: u64,
+    /// The device's folder.
+    #[arg(long)]
+    pub(crate) device: PathBuf,
+    /// The workspace.
+    #[arg(long)]
+    pub(crate) workspace: PathBuf,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Validate {
+    /// The device's folder.
+    #[arg(long)]
+    pub(crate) device: PathBuf,
+    /// The workspace; made if it is not there.
+    #[arg(long)]
+    pub(crate) workspace: PathBuf,
+    /// Print the results as JSON.
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Dossier {
+    /// The device's folder.
+    #[arg(long)]
+    pub(crate) device: PathBuf,
+    /// The workspace.
+    #[arg(long)]
+    pub(crate) workspace: PathBuf,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Verify {
+    /// A dossier (PDF or HTML), an `evidence.json`, a `.tlog-proof`, or a DICOM structured report.
+    pub(crate) file: PathBuf,
+    /// The public key you trust (`name+hash+key`), or a file that holds it. Without it, the key in
+    /// the file is used and named, and you must compare it yourself.
+    #[arg(long)]
+    pub(crate) key: Option<String>,
+    /// Also look the file up in this workspace's ledger.
+    #[arg(long)]
+    pub(crate) workspace: Option<PathBuf>,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum LedgerCommand {
+    /// Recomputes every leaf, tile, root and signature.
+    Check {
+        /// The ledger's folder, or a workspace.
+        dir: PathBuf,
+        /// The public key it must be signed with.
+        #[arg(long)]
+        key: Option<String>,
+    },
+    /// Prints the records, one line of canonical JSON each.
+    Show {
+        /// The ledger's folder, or a workspace.
+        dir: PathBuf,
+        /// Only this record.
+        #[arg(long)]
+        index: Option<u64>,
+        /// Write this record's `.tlog-proof` to standard output instead.
+        #[arg(long, requires = "index")]
+        proof: bool,
+    },
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Serve {
+    /// The workspace.
+    #[arg(long)]
+    pub(crate) workspace: PathBuf,
+    /// Port on 127.0.0.1; 0 takes a free one.
+    #[arg(long, default_value_t = 8642)]
+    pub(crate) port: u16,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Phantom {
+    /// First seed.
+    #[arg(long, default_value_t = 1)]
+    pub(crate) seed: u64,
+    /// How many studies, one folder each.
+    #[arg(long, default_value_t = 1)]
+    pub(crate) count: u64,
+    /// Where to write them.
+    #[arg(long)]
+    pub(crate) out: PathBuf,
+}
