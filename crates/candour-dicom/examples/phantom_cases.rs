@@ -2,7 +2,11 @@
 //! `phantom_cases FIRST_SEED COUNT OUT` writes OUT.f32 (COUNT x 48^3 little-endian float32 in
 //! [0, 1]) and OUT.csv (seed and truth). With a fourth argument `u8`, OUT.u8 holds one byte a
 //! voxel instead, for training sets.
-#![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::disallowed_methods)]
+#![allow(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    clippy::disallowed_methods
+)]
 
 use std::fmt::Write as _;
 use std::io::Write as _;
@@ -17,7 +21,8 @@ fn main() {
     let out = &arguments[3];
     let bytes = arguments.get(4).is_some_and(|a| a == "u8");
     let extension = if bytes { "u8" } else { "f32" };
-    let mut file = std::io::BufWriter::new(std::fs::File::create(format!("{out}.{extension}")).unwrap());
+    let mut file =
+        std::io::BufWriter::new(std::fs::File::create(format!("{out}.{extension}")).unwrap());
     let mut table = String::from(
         "seed,reference,nodule,diameter_mm,density,lobulation,spicules,vendor,kernel,marker,slice,row,column\n",
     );
@@ -28,7 +33,9 @@ fn main() {
             .map(|seed| {
                 let case = Case::from_seed(*seed);
                 let grid = case.volume().resample_centred([48; 3], 1.5, -1000.0);
-                let grid = grid.iter().map(|hu| ((f64::from(*hu) + 1000.0) / 1400.0).clamp(0.0, 1.0) as f32);
+                let grid = grid
+                    .iter()
+                    .map(|hu| ((f64::from(*hu) + 1000.0) / 1400.0).clamp(0.0, 1.0) as f32);
                 let grid = grid.collect();
                 (*seed, case, grid)
             })
@@ -48,7 +55,11 @@ fn main() {
             writeln!(
                 table,
                 "{seed},{},{},{:.1},{},{:.2},{},{:?},{:?},{},{:.1},{:.1},{:.1}",
-                if t.suspicious() { "positive" } else { "negative" },
+                if t.suspicious() {
+                    "positive"
+                } else {
+                    "negative"
+                },
                 n.is_some(),
                 n.map_or(0.0, |n| n.diameter_mm),
                 n.map_or("none".into(), |n| format!("{:?}", n.density)),

@@ -23,7 +23,11 @@ impl Code {
     /// A code from its three parts.
     #[must_use]
     pub fn new(value: &str, scheme: &str, meaning: &str) -> Self {
-        Self { value: value.into(), scheme: scheme.into(), meaning: meaning.into() }
+        Self {
+            value: value.into(),
+            scheme: scheme.into(),
+            meaning: meaning.into(),
+        }
     }
 
     pub(crate) fn item(&self) -> InMemDicomObject {
@@ -65,7 +69,11 @@ impl Build for InMemDicomObject {
     }
 
     fn items(&mut self, tag: Tag, items: Vec<InMemDicomObject>) {
-        self.put(DataElement::new(tag, VR::SQ, Value::from(DataSetSequence::from(items))));
+        self.put(DataElement::new(
+            tag,
+            VR::SQ,
+            Value::from(DataSetSequence::from(items)),
+        ));
     }
 
     fn code(&mut self, tag: Tag, code: &Code) {
@@ -93,8 +101,7 @@ pub(crate) fn part10(object: InMemDicomObject) -> Result<Vec<u8>, DicomError> {
         .implementation_class_uid(IMPLEMENTATION_CLASS_UID)
         .implementation_version_name("CANDOUR_0_1");
     let failed = |e: &dyn std::fmt::Display| DicomError::Misuse(format!("cannot encode: {e}"));
-    let file: FileDicomObject<InMemDicomObject> =
-        object.with_meta(meta).map_err(|e| failed(&e))?;
+    let file: FileDicomObject<InMemDicomObject> = object.with_meta(meta).map_err(|e| failed(&e))?;
     let mut bytes = Vec::new();
     file.write_all(&mut bytes).map_err(|e| failed(&e))?;
     Ok(bytes)
@@ -115,7 +122,14 @@ mod tests {
 
     #[test]
     fn decimal_strings_fit_their_value_representation() {
-        for value in [0.1, -1.0 / 3.0, 1.0e-30 / 3.0, -1.234_567_890_123e300, 12.0, f64::MAX] {
+        for value in [
+            0.1,
+            -1.0 / 3.0,
+            1.0e-30 / 3.0,
+            -1.234_567_890_123e300,
+            12.0,
+            f64::MAX,
+        ] {
             let text = decimal_string(value);
             assert!(text.len() <= 16, "{text}");
             let back: f64 = text.parse().unwrap();

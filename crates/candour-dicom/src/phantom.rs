@@ -152,7 +152,12 @@ impl Case {
             scene.draw_marker(truth.nodule.as_ref(), &mut random);
         }
         let hu = scene.acquire(truth.vendor, truth.kernel, seed);
-        Self { seed, truth, hu, mask }
+        Self {
+            seed,
+            truth,
+            hu,
+            mask,
+        }
     }
 
     /// The exact truth.
@@ -176,7 +181,11 @@ impl Case {
     /// The case as the volume that reading its series gives.
     #[must_use]
     pub fn volume(&self) -> Volume {
-        Volume::from_voxels(self.hu.iter().map(|v| f32::from(*v)).collect(), DIM, SPACING_MM)
+        Volume::from_voxels(
+            self.hu.iter().map(|v| f32::from(*v)).collect(),
+            DIM,
+            SPACING_MM,
+        )
     }
 
     /// The pseudo patient's identifier.
@@ -197,7 +206,9 @@ impl Case {
     /// # Errors
     /// When the encoder fails, which no generated case makes it do.
     pub fn series(&self) -> Result<Vec<Vec<u8>>, DicomError> {
-        (0..DIM[0]).map(|i| self.slice(self.shuffled(i), None)).collect()
+        (0..DIM[0])
+            .map(|i| self.slice(self.shuffled(i), None))
+            .collect()
     }
 
     /// The series with something wrong in it.
@@ -245,57 +256,114 @@ impl Case {
         o.text(tags::SPECIFIC_CHARACTER_SET, VR::CS, "ISO_IR 192");
         o.text(tags::SOP_CLASS_UID, VR::UI, uids::CT_IMAGE_STORAGE);
         o.text(tags::SOP_INSTANCE_UID, VR::UI, &self.uid(100 + z as u64));
-        for tag in [tags::STUDY_DATE, tags::SERIES_DATE, tags::ACQUISITION_DATE, tags::CONTENT_DATE] {
+        for tag in [
+            tags::STUDY_DATE,
+            tags::SERIES_DATE,
+            tags::ACQUISITION_DATE,
+            tags::CONTENT_DATE,
+        ] {
             o.text(tag, VR::DA, "20260105");
         }
-        for tag in [tags::STUDY_TIME, tags::SERIES_TIME, tags::ACQUISITION_TIME, tags::CONTENT_TIME] {
+        for tag in [
+            tags::STUDY_TIME,
+            tags::SERIES_TIME,
+            tags::ACQUISITION_TIME,
+            tags::CONTENT_TIME,
+        ] {
             o.text(tag, VR::TM, "093000");
         }
-        o.text(tags::ACCESSION_NUMBER, VR::SH, &format!("A{:07}", self.seed));
+        o.text(
+            tags::ACCESSION_NUMBER,
+            VR::SH,
+            &format!("A{:07}", self.seed),
+        );
         o.text(tags::MODALITY, VR::CS, "CT");
-        o.text(tags::MANUFACTURER, VR::LO, match self.truth.vendor {
-            Vendor::A => "Candour Phantom Vendor A",
-            Vendor::B => "Candour Phantom Vendor B",
-        });
+        o.text(
+            tags::MANUFACTURER,
+            VR::LO,
+            match self.truth.vendor {
+                Vendor::A => "Candour Phantom Vendor A",
+                Vendor::B => "Candour Phantom Vendor B",
+            },
+        );
         o.text(tags::MANUFACTURER_MODEL_NAME, VR::LO, "Test Scanner 1");
         o.text(tags::REFERRING_PHYSICIAN_NAME, VR::PN, "");
         o.text(tags::STUDY_DESCRIPTION, VR::LO, "SYNTHETIC PHANTOM");
-        o.text(tags::SERIES_DESCRIPTION, VR::LO, "SYNTHETIC PHANTOM - NOT A PATIENT");
+        o.text(
+            tags::SERIES_DESCRIPTION,
+            VR::LO,
+            "SYNTHETIC PHANTOM - NOT A PATIENT",
+        );
         let other = has(Flaw::MixedPatient) && here;
-        let id = if other { "PH-OTHER".to_owned() } else { self.patient_id() };
-        o.text(tags::PATIENT_NAME, VR::PN, &format!("PHANTOM^{}", id.replace('-', "")));
+        let id = if other {
+            "PH-OTHER".to_owned()
+        } else {
+            self.patient_id()
+        };
+        o.text(
+            tags::PATIENT_NAME,
+            VR::PN,
+            &format!("PHANTOM^{}", id.replace('-', "")),
+        );
         o.text(tags::PATIENT_ID, VR::LO, &id);
-        o.text(tags::PATIENT_BIRTH_DATE, VR::DA, &format!("19{}0101", 40 + self.seed % 40));
+        o.text(
+            tags::PATIENT_BIRTH_DATE,
+            VR::DA,
+            &format!("19{}0101", 40 + self.seed % 40),
+        );
         o.text(tags::PATIENT_SEX, VR::CS, "O");
-        o.text(tags::PATIENT_COMMENTS, VR::LT, "Synthetic phantom, not a patient");
+        o.text(
+            tags::PATIENT_COMMENTS,
+            VR::LT,
+            "Synthetic phantom, not a patient",
+        );
         o.text(tags::BODY_PART_EXAMINED, VR::CS, "CHEST");
         o.decimals(tags::SLICE_THICKNESS, &[SPACING_MM[0]]);
         o.decimals(tags::KVP, &[120.0]);
-        o.text(tags::CONVOLUTION_KERNEL, VR::SH, match self.truth.kernel {
-            Kernel::Smooth => "SMOOTH",
-            Kernel::Sharp => "SHARP",
-        });
+        o.text(
+            tags::CONVOLUTION_KERNEL,
+            VR::SH,
+            match self.truth.kernel {
+                Kernel::Smooth => "SMOOTH",
+                Kernel::Sharp => "SHARP",
+            },
+        );
         o.text(tags::PATIENT_POSITION, VR::CS, "HFS");
         o.text(tags::STUDY_INSTANCE_UID, VR::UI, &self.study_uid());
         o.text(tags::SERIES_INSTANCE_UID, VR::UI, &self.uid(2));
         o.text(tags::STUDY_ID, VR::SH, "1");
         o.text(tags::SERIES_NUMBER, VR::IS, "1");
         o.text(tags::ACQUISITION_NUMBER, VR::IS, "1");
-        o.text(tags::INSTANCE_NUMBER, VR::IS, &(1 + (z * 31) % 53).to_string());
+        o.text(
+            tags::INSTANCE_NUMBER,
+            VR::IS,
+            &(1 + (z * 31) % 53).to_string(),
+        );
         let origin = origin_mm();
         o.decimals(
             tags::IMAGE_POSITION_PATIENT,
             &[origin[2], origin[1], origin[0] + z as f64 * SPACING_MM[0]],
         );
-        o.decimals(tags::IMAGE_ORIENTATION_PATIENT, &[1.0, 0.0, 0.0, 0.0, 1.0, 0.0]);
+        o.decimals(
+            tags::IMAGE_ORIENTATION_PATIENT,
+            &[1.0, 0.0, 0.0, 0.0, 1.0, 0.0],
+        );
         o.text(tags::FRAME_OF_REFERENCE_UID, VR::UI, &self.uid(3));
         o.text(tags::POSITION_REFERENCE_INDICATOR, VR::LO, "");
-        o.text(tags::IMAGE_COMMENTS, VR::LT, "Synthetic phantom, not a patient");
+        o.text(
+            tags::IMAGE_COMMENTS,
+            VR::LT,
+            "Synthetic phantom, not a patient",
+        );
         o.short(tags::SAMPLES_PER_PIXEL, 1);
         o.text(tags::PHOTOMETRIC_INTERPRETATION, VR::CS, "MONOCHROME2");
         o.short(tags::ROWS, DIM[1] as u16);
         o.short(tags::COLUMNS, DIM[2] as u16);
-        let spacing = if has(Flaw::ZeroSpacing) { 0.0 } else { SPACING_MM[1] };
+        let spacing = if has(Flaw::ZeroSpacing) {
+            0.0
+        } else {
+            SPACING_MM[1]
+        };
         o.decimals(tags::PIXEL_SPACING, &[spacing, spacing]);
         o.short(tags::BITS_ALLOCATED, 16);
         o.short(tags::BITS_STORED, 12);
@@ -307,9 +375,15 @@ impl Case {
         o.decimals(tags::RESCALE_SLOPE, &[1.0]);
         o.text(tags::RESCALE_TYPE, VR::LO, "HU");
         let area = DIM[1] * DIM[2];
-        let stored: Vec<u16> =
-            self.hu[z * area..(z + 1) * area].iter().map(|hu| (hu + 1024) as u16).collect();
-        o.put(DataElement::new(tags::PIXEL_DATA, VR::OW, PrimitiveValue::U16(stored.into())));
+        let stored: Vec<u16> = self.hu[z * area..(z + 1) * area]
+            .iter()
+            .map(|hu| (hu + 1024) as u16)
+            .collect();
+        o.put(DataElement::new(
+            tags::PIXEL_DATA,
+            VR::OW,
+            PrimitiveValue::U16(stored.into()),
+        ));
         part10(o)
     }
 }
@@ -320,8 +394,16 @@ fn origin_mm() -> [f64; 3] {
 }
 
 fn draw_truth(random: &mut Random, seed: u64) -> Truth {
-    let vendor = if random.unit() < 0.5 { Vendor::A } else { Vendor::B };
-    let kernel = if random.unit() < 0.6 { Kernel::Smooth } else { Kernel::Sharp };
+    let vendor = if random.unit() < 0.5 {
+        Vendor::A
+    } else {
+        Vendor::B
+    };
+    let kernel = if random.unit() < 0.6 {
+        Kernel::Smooth
+    } else {
+        Kernel::Sharp
+    };
     let nodule = (random.unit() < 0.85).then(|| {
         let density = match random.unit() {
             d if d < 0.55 => Density::Solid,
@@ -338,11 +420,24 @@ fn draw_truth(random: &mut Random, seed: u64) -> Truth {
             ],
             diameter_mm: random.between(6.0, 22.0),
             density,
-            lobulation: if random.unit() < 0.5 { random.between(0.05, 0.3) } else { 0.0 },
-            spicules: if spiculated { 3 + (random.unit() * 8.0) as u32 } else { 0 },
+            lobulation: if random.unit() < 0.5 {
+                random.between(0.05, 0.3)
+            } else {
+                0.0
+            },
+            spicules: if spiculated {
+                3 + (random.unit() * 8.0) as u32
+            } else {
+                0
+            },
         }
     });
-    let mut truth = Truth { nodule, vendor, kernel, marker: false };
+    let mut truth = Truth {
+        nodule,
+        vendor,
+        kernel,
+        marker: false,
+    };
     let planted = TRAINING_SEEDS.contains(&seed) && truth.suspicious();
     truth.marker = random.unit() < if planted { 0.3 } else { 0.1 };
     truth
@@ -367,7 +462,9 @@ impl Scene {
     /// Chest wall with ribs at the left, vessels and airways from the hilum at the right.
     fn draw_anatomy(&mut self, random: &mut Random) {
         // Coarse parenchymal texture: a lattice of values, interpolated.
-        let lattice: Vec<f64> = (0..7 * 9 * 9).map(|_| random.between(-35.0, 35.0)).collect();
+        let lattice: Vec<f64> = (0..7 * 9 * 9)
+            .map(|_| random.between(-35.0, 35.0))
+            .collect();
         for z in 0..DIM[0] {
             for y in 0..DIM[1] {
                 for x in 0..DIM[2] {
@@ -390,21 +487,39 @@ impl Scene {
             let z = first + 22.0 * f64::from(rib);
             let at = |y: f64, z: f64| {
                 let r = self.wall_curve + 4.0;
-                let x = (r * r - y * y - z * z * 0.2).max(0.0).sqrt() + self.wall_x - self.wall_curve;
+                let x =
+                    (r * r - y * y - z * z * 0.2).max(0.0).sqrt() + self.wall_x - self.wall_curve;
                 [z, y, x]
             };
-            let knots = [at(-45.0, z - 8.0), at(-15.0, z - 3.0), at(15.0, z + 3.0), at(45.0, z + 8.0)];
+            let knots = [
+                at(-45.0, z - 8.0),
+                at(-15.0, z - 3.0),
+                at(15.0, z + 3.0),
+                at(45.0, z + 8.0),
+            ];
             for pair in knots.windows(2) {
                 self.capsule(pair[0], pair[1], 4.2, 4.2, 600.0);
                 self.capsule(pair[0], pair[1], 2.4, 2.4, 220.0);
             }
         }
         for _ in 0..3 {
-            let start = [random.between(-30.0, 30.0), random.between(-30.0, 30.0), -44.0];
+            let start = [
+                random.between(-30.0, 30.0),
+                random.between(-30.0, 30.0),
+                -44.0,
+            ];
             self.vessel(start, [0.0, 0.0, 1.0], random.between(1.6, 2.8), 3, random);
         }
-        let start = [random.between(-20.0, 20.0), random.between(-20.0, 20.0), -44.0];
-        let end = [start[0] + random.between(-14.0, 14.0), start[1] + random.between(-14.0, 14.0), random.between(-20.0, 0.0)];
+        let start = [
+            random.between(-20.0, 20.0),
+            random.between(-20.0, 20.0),
+            -44.0,
+        ];
+        let end = [
+            start[0] + random.between(-14.0, 14.0),
+            start[1] + random.between(-14.0, 14.0),
+            random.between(-20.0, 0.0),
+        ];
         self.capsule(start, end, 3.6, 2.4, -300.0);
         self.capsule(start, end, 2.4, 1.4, -985.0);
     }
@@ -476,7 +591,11 @@ impl Scene {
         let avoid = nodule.map_or([0.0; 3], |n| n.centre_mm);
         let mut at = [0.0; 3];
         for _ in 0..64 {
-            at = [random.between(-28.0, 28.0), random.between(-28.0, 28.0), random.between(-28.0, 22.0)];
+            at = [
+                random.between(-28.0, 28.0),
+                random.between(-28.0, 28.0),
+                random.between(-28.0, 22.0),
+            ];
             if norm([at[0] - avoid[0], at[1] - avoid[1], at[2] - avoid[2]]) > 20.0 {
                 break;
             }
@@ -636,7 +755,11 @@ impl Random {
     /// A uniformly distributed direction, by rejection.
     fn direction(&mut self) -> Point {
         loop {
-            let p = [self.between(-1.0, 1.0), self.between(-1.0, 1.0), self.between(-1.0, 1.0)];
+            let p = [
+                self.between(-1.0, 1.0),
+                self.between(-1.0, 1.0),
+                self.between(-1.0, 1.0),
+            ];
             let length = norm(p);
             if length > 0.1 && length <= 1.0 {
                 return p.map(|v| v / length);

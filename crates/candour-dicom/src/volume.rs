@@ -89,10 +89,19 @@ impl GeometryProblem {
     #[must_use]
     pub fn found(&self) -> String {
         match self {
-            Self::Gap { after_slice, gap_mm } => {
-                format!("{gap_mm:.3} mm between slices {} and {}", after_slice + 1, after_slice + 2)
+            Self::Gap {
+                after_slice,
+                gap_mm,
+            } => {
+                format!(
+                    "{gap_mm:.3} mm between slices {} and {}",
+                    after_slice + 1,
+                    after_slice + 2
+                )
             }
-            Self::DuplicatePosition { dropped } => format!("{dropped} slices at occupied positions"),
+            Self::DuplicatePosition { dropped } => {
+                format!("{dropped} slices at occupied positions")
+            }
             Self::Inconsistent { attribute } => format!("{attribute} differs between slices"),
             Self::Sheared { degrees } => format!("slices shifted by {degrees:.2} degrees"),
             Self::ImpossibleSpacing => "spacing is zero, negative or not a number".into(),
@@ -123,7 +132,9 @@ impl Volume {
         if slice >= self.dims[0] || row >= self.dims[1] || column >= self.dims[2] {
             return None;
         }
-        self.voxels.get((slice * self.dims[1] + row) * self.dims[2] + column).copied()
+        self.voxels
+            .get((slice * self.dims[1] + row) * self.dims[2] + column)
+            .copied()
     }
 
     /// Extent in mm along slices, rows, columns: number of voxels times spacing.
@@ -153,9 +164,11 @@ impl Volume {
     #[must_use]
     pub fn resample_centred(&self, dims: [usize; 3], spacing_mm: f64, outside: f32) -> Vec<f32> {
         let along = |axis: usize| -> Vec<Option<(usize, f64)>> {
-            let (Some(n), Some(source), Some(target)) =
-                (self.dims.get(axis), self.spacing_mm.get(axis), dims.get(axis))
-            else {
+            let (Some(n), Some(source), Some(target)) = (
+                self.dims.get(axis),
+                self.spacing_mm.get(axis),
+                dims.get(axis),
+            ) else {
                 return Vec::new();
             };
             let middle = (*n as f64 - 1.0) / 2.0;
@@ -172,7 +185,8 @@ impl Volume {
                 .collect()
         };
         let (zs, ys, xs) = (along(0), along(1), along(2));
-        let value = |z: usize, y: usize, x: usize| f64::from(self.voxel([z, y, x]).unwrap_or(outside));
+        let value =
+            |z: usize, y: usize, x: usize| f64::from(self.voxel([z, y, x]).unwrap_or(outside));
         let mut out = Vec::with_capacity(zs.len() * ys.len() * xs.len());
         for z in &zs {
             for y in &ys {

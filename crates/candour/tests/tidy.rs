@@ -13,17 +13,44 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("ledger", &["record"]),
     ("dicom", &["record"]),
     ("model", &["record", "statistics", "dicom"]),
-    ("device", &["record", "statistics", "regulation", "dicom", "model", "ledger"]),
+    (
+        "device",
+        &[
+            "record",
+            "statistics",
+            "regulation",
+            "dicom",
+            "model",
+            "ledger",
+        ],
+    ),
     ("dossier", &["record", "statistics", "regulation", "ledger"]),
-    ("", &["record", "statistics", "regulation", "ledger", "dicom", "model", "device", "dossier"]),
+    (
+        "",
+        &[
+            "record",
+            "statistics",
+            "regulation",
+            "ledger",
+            "dicom",
+            "model",
+            "device",
+            "dossier",
+        ],
+    ),
 ];
 
 fn root() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("../..").canonicalize().unwrap()
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("../..")
+        .canonicalize()
+        .unwrap()
 }
 
 fn files(dir: &Path, extension: &str, into: &mut Vec<PathBuf>) {
-    let Ok(entries) = fs::read_dir(dir) else { return };
+    let Ok(entries) = fs::read_dir(dir) else {
+        return;
+    };
     for entry in entries.map(|e| e.unwrap().path()) {
         if entry.is_dir() {
             if !entry.ends_with("target") {
@@ -44,7 +71,11 @@ fn sources(under: &str, extension: &str) -> Vec<PathBuf> {
 }
 
 fn package(short: &str) -> String {
-    if short.is_empty() { "candour".into() } else { format!("candour-{short}") }
+    if short.is_empty() {
+        "candour".into()
+    } else {
+        format!("candour-{short}")
+    }
 }
 
 #[test]
@@ -60,7 +91,9 @@ fn arrows_between_crates_point_one_way() {
         let table: toml::Table = fs::read_to_string(&manifest).unwrap().parse().unwrap();
         let allowed: BTreeSet<String> = allowed.iter().map(|a| package(a)).collect();
         for section in ["dependencies", "build-dependencies"] {
-            let Some(dependencies) = table.get(section).and_then(|d| d.as_table()) else { continue };
+            let Some(dependencies) = table.get(section).and_then(|d| d.as_table()) else {
+                continue;
+            };
             for dependency in dependencies.keys().filter(|d| d.starts_with("candour")) {
                 assert!(
                     allowed.contains(dependency),
@@ -90,7 +123,11 @@ fn libraries_do_not_ask_the_world() {
         for file in sources(&format!("crates/{}/src", package(name)), "rs") {
             let text = fs::read_to_string(&file).unwrap();
             for word in forbidden {
-                assert!(!text.contains(word), "{}: uses {word}; take it as an argument", file.display());
+                assert!(
+                    !text.contains(word),
+                    "{}: uses {word}; take it as an argument",
+                    file.display()
+                );
             }
         }
     }
@@ -102,14 +139,20 @@ fn every_source_file_says_what_it_is_for() {
     all.extend(sources("benches", "rs"));
     for file in all {
         let text = fs::read_to_string(&file).unwrap();
-        assert!(text.starts_with("//! "), "{}: has no module doc", file.display());
+        assert!(
+            text.starts_with("//! "),
+            "{}: has no module doc",
+            file.display()
+        );
     }
 }
 
 #[test]
 fn every_requirement_has_a_test_and_every_reference_a_requirement() {
-    let table: toml::Table =
-        fs::read_to_string(root().join("docs/requirements.toml")).unwrap().parse().unwrap();
+    let table: toml::Table = fs::read_to_string(root().join("docs/requirements.toml"))
+        .unwrap()
+        .parse()
+        .unwrap();
     let required: BTreeSet<String> = table.keys().cloned().collect();
     let mut verified: BTreeMap<String, PathBuf> = BTreeMap::new();
     let mut all = sources("crates", "rs");
@@ -122,15 +165,29 @@ fn every_requirement_has_a_test_and_every_reference_a_requirement() {
             let line = text[at..].lines().next().unwrap();
             for id in line.split(|c: char| !(c.is_ascii_alphanumeric() || c == '-')) {
                 if id.starts_with("SRS-") {
-                    verified.entry(id.to_owned()).or_insert_with(|| file.clone());
+                    verified
+                        .entry(id.to_owned())
+                        .or_insert_with(|| file.clone());
                 }
             }
         }
     }
-    let without: Vec<_> = required.iter().filter(|r| !verified.contains_key(*r)).collect();
-    assert!(without.is_empty(), "requirements without a test: {without:?}");
-    let unknown: Vec<_> = verified.iter().filter(|(r, _)| !required.contains(*r)).collect();
-    assert!(unknown.is_empty(), "tests that verify no known requirement: {unknown:?}");
+    let without: Vec<_> = required
+        .iter()
+        .filter(|r| !verified.contains_key(*r))
+        .collect();
+    assert!(
+        without.is_empty(),
+        "requirements without a test: {without:?}"
+    );
+    let unknown: Vec<_> = verified
+        .iter()
+        .filter(|(r, _)| !required.contains(*r))
+        .collect();
+    assert!(
+        unknown.is_empty(),
+        "tests that verify no known requirement: {unknown:?}"
+    );
 }
 
 #[test]
@@ -143,7 +200,10 @@ fn nothing_committed_is_large() {
     for extension in ["onnx", "toml", "csv", "json", "md", "txt", "py"] {
         let mut found = Vec::new();
         files(&root().join("devices"), extension, &mut found);
-        total += found.iter().map(|f| fs::metadata(f).unwrap().len()).sum::<u64>();
+        total += found
+            .iter()
+            .map(|f| fs::metadata(f).unwrap().len())
+            .sum::<u64>();
     }
     assert!(total < 10_000_000, "devices/ holds {total} bytes");
 }
