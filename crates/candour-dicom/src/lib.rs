@@ -1,15 +1,22 @@
-//! Bytes to studies and volumes, and back.
+//! Bytes to studies and volumes, and back: DICOM in, structured reports and secondary captures out.
+//!
+//! Everything here works on bytes; the only module that touches files is [`source`]. Whatever
+//! comes from outside is bounded before anything is allocated for it, and no error or `Debug` text
+//! holds anything about the patient.
 
+mod error;
+pub mod image;
+mod instance;
 mod object;
 pub mod phantom;
+mod scan;
+pub mod source;
+mod study;
 mod volume;
-pub use object::{Code, uid_from_u128};
-pub use volume::{GeometryProblem, SourceInstance, Volume};
 
-/// Why DICOM input or output failed.
-#[derive(Debug, thiserror::Error)]
-pub enum DicomError {
-    /// An argument cannot be encoded.
-    #[error("{0}")]
-    Misuse(String),
-}
+pub use error::DicomError;
+pub use image::{Picture, Pixels, Window};
+pub use instance::{Deviation, Instance, MAX_INSTANCE_BYTES, PatientIdentity};
+pub use object::{Code, uid_from_u128};
+pub use study::{Study, StudyProblem};
+pub use volume::{GeometryProblem, SourceInstance, Volume};

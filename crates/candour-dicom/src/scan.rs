@@ -1,0 +1,142 @@
+//! A look at a data set's structure before anything is allocated for it: every length lies within
+//! what contains it, and nesting is bounded (PS3.5 7).
+
+use dicom_core::dictionary::{DataDictionary as _, DataDictionaryEntry as _};
+use dicom_core::{Tag, VR};
+use dicom_dictionary_std::StandardDataDictionary;
+
+use crate::DicomError;
+
+/// Deeper than any information object definition nests.
+pub(crate) const MAX_DEPTH: usize = 64;
+
+const UNDEFINED: u32 = u32::MAX;
+const ITEM: Tag = Tag(0xFFFE, 0xE000);
+const ITEM_END: Tag = Tag(0xFFFE, 0xE00D);
+const SEQUENCE_END: Tag = Tag(0xFFFE, 0xE0DD);
+const PIXEL_DATA: Tag = Tag(0x7FE0, 0x0010);
+
+/// How a data set is encoded.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Encoding {
+    pub(crate) explicit: bool,
+    pub(crate) big_endian: bool,
+}
+
+/// One element's header.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Header {
+    pub(crate) tag: Tag,
+    pub(crate) vr: Option<[u8; 2]>,
+    pub(crate) length: u32,
+    /// Where the value begins.
+    pub(crate) value: usize,
+}
+
+pub(crate) struct Scan<'a> {
+    bytes: &'a [u8],
+    /// Added to offsets in errors, which count from the file's start.
+    base: usize,
+    pub(crate) encoding: Encoding,
+}
+
+impl<'a> Scan<'a> {
+    pub(crate) const fn new(bytes: &'a [u8], base: usize, encoding: Encoding) -> Self {
+        Self { bytes, base, encoding }
+    }
+
+    fn u16(&self, at: usize) -> Option<u16> {
+        let [a, b] = *self.bytes.get(at..at + 2)? else { return None };
+        Some(if self.encoding.big_endian { u16::from_be_bytes([a, b]) } else { u16::from_le_bytes([a, b]) })
+    }
+
+    fn u32(&self, at: usize) -> Option<u32> {
+        let [a, b, c, d] = *self.bytes.get(at..at + 4)? else { return None };
+        Some(if self.encoding.big_endian { u32::from_be_bytes([a, b, c, d]) } else { u32::from_le_bytes([a, b, c, d]) })
+    }
+
+    pub(crate) fn header(&self, at: usize, explicit: bool) -> Result<Header, DicomError> {
+        let cut = DicomError::Structure { offset: self.base + at, what: "the file ends within an element's header; it was cut off" };
+        let tag = Tag(self.u16(at).ok_or(cut.clone())?, self.u16(at + 2).ok_or(cut.clone())?);
+        if tag.0 == 0xFFFE || !explicit {
+            return Ok(Header { tag, vr: None, length: self.u32(at + 4).ok_or(cut)?, value: at + 8 });
+        }
+        let Some([a, b]) = self.bytes.get(at + 4..at + 6) else { return Err(cut) };
+        let vr = [*a, *b];
+        if !vr.iter().all(u8::is_ascii_uppercase) {
+            return Err(DicomError::Structure { offset: self.base + at + 4, what: "no value representation stands here" });
+        }
+        let long = matches!(&vr, b"OB" | b"OW" | b"OF" | b"OD" | b"OL" | b"OV" | b"SQ" | b"UC" | b"UR" | b"UT" | b"UN" | b"SV" | b"UV");
+        let (length, value) = if long { (self.u32(at + 8), at + 12) } else { (self.u16(at + 6).map(u32::from), at + 8) };
+        Ok(Header { tag, vr: Some(vr), length: length.ok_or(cut)?, value })
+    }
+
+    /// Walks the whole data set.
+    pub(crate) fn check(&self) -> Result<(), DicomError> {
+        self.elements(0, self.bytes.len(), 0, self.encoding.explicit, false).map(|_| ())
+    }
+
+    fn elements(&self, mut at: usize, end: usize, depth: usize, explicit: bool, delimited: bool) -> Result<usize, DicomError> {
+        if depth > MAX_DEPTH {
+            return Err(DicomError::TooDeep { offset: self.base + at, limit: MAX_DEPTH });
+        }
+        while at < end {
+            let header = self.header(at, explicit)?;
+            if header.tag == ITEM_END && delimited {
+                return Ok(header.value);
+            }
+            if header.tag.0 == 0xFFFE {
+                return Err(DicomError::Structure { offset: self.base + at, what: "an item or a delimiter stands where an element belongs" });
+            }
+            let known = || StandardDataDictionary.by_tag(header.tag).map(|e| e.vr().relaxed());
+            let sequence = match header.vr {
+                Some(vr) => &vr == b"SQ",
+                None => known() == Some(VR::SQ),
+            };
+            at = if header.length == UNDEFINED {
+                // UN of undefined length holds items in implicit VR (PS3.5 6.2.2).
+                let inner = explicit && header.vr != Some(*b"UN");
+                self.items(header.value, end, depth, inner, true, header.tag == PIXEL_DATA)?
+            } else {
+                let next = self.within(header, at, end)?;
+                if sequence {
+                    self.items(header.value, next, depth, explicit, false, false)?;
+                }
+                next
+            };
+        }
+        if delimited {
+            return Err(DicomError::Structure { offset: self.base + end, what: "an item of undefined length never ends; the file was cut off" });
+        }
+        Ok(at)
+    }
+
+    fn within(&self, header: Header, at: usize, end: usize) -> Result<usize, DicomError> {
+        let left = end.saturating_sub(header.value);
+        if header.length as usize > left {
+            return Err(DicomError::Truncated { tag: header.tag, offset: self.base + at, length: u64::from(header.length), left });
+        }
+        Ok(header.value + header.length as usize)
+    }
+
+    fn items(&self, mut at: usize, end: usize, depth: usize, explicit: bool, delimited: bool, fragments: bool) -> Result<usize, DicomError> {
+        while at < end {
+            let header = self.header(at, false)?;
+            match header.tag {
+                SEQUENCE_END if delimited => return Ok(header.value),
+                ITEM if fragments => at = self.within(header, at, end)?,
+                ITEM if header.length == UNDEFINED => at = self.elements(header.value, end, depth + 1, explicit, true)?,
+                ITEM => {
+                    let next = self.within(header, at, end)?;
+                    self.elements(header.value, next, depth + 1, explicit, false)?;
+                    at = next;
+                }
+                _ => return Err(DicomError::Structure { offset: self.base + at, what: "no item stands where a sequence must have one" }),
+            }
+        }
+        if delimited {
+            return Err(DicomError::Structure { offset: self.base + end, what: "a sequence of undefined length never ends; the file was cut off" });
+        }
+        Ok(at)
+    }
+}
