@@ -85,6 +85,7 @@ pub fn decode(instance: &Instance) -> Result<Pixels, DicomError> {
             }
             (bytes, planar, photometric == "YBR_FULL_422" && allocated == 8)
         }
+        Value::PixelSequence(_) if allocated == 32 => return Err(DicomError::Pixels("compressed with 32 bits allocated, which is not decoded here; send it uncompressed")),
         Value::PixelSequence(_) => {
             let decoded = instance.object.decode_pixel_data().map_err(|_| DicomError::Pixels("the compressed frames cannot be decoded; they are damaged or of an unusual kind"))?;
             let planar = decoded.planar_configuration() == dicom_pixeldata::PlanarConfiguration::PixelFirst && samples == 3;

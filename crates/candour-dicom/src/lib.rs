@@ -4,16 +4,19 @@
 //! comes from outside is bounded before anything is allocated for it, and no error or `Debug` text
 //! holds anything about the patient.
 
+mod capture;
 mod error;
 pub mod image;
 mod instance;
 mod object;
 pub mod phantom;
+pub mod report;
 mod scan;
 pub mod source;
 mod study;
 mod volume;
 
+pub use capture::{LETTER, draw_text, fill, write_capture};
 pub use error::DicomError;
 pub use image::{Picture, Pixels, Window};
 pub use instance::{Deviation, Instance, MAX_INSTANCE_BYTES, PatientIdentity};
