@@ -7,7 +7,10 @@ use candour_record::Digest;
 
 fn main() {
     for path in std::env::args().skip(1) {
-        let line = match std::fs::read(&path).map_err(|e| e.to_string()).and_then(|bytes| describe(&bytes)) {
+        let line = match std::fs::read(&path)
+            .map_err(|e| e.to_string())
+            .and_then(|bytes| describe(&bytes))
+        {
             Ok(line) => line,
             Err(why) => format!("refused\t{why}"),
         };
@@ -23,5 +26,9 @@ fn describe(bytes: &[u8]) -> Result<String, String> {
     let p = image::decode(&instance).map_err(|e| e.to_string())?;
     let le: Vec<u8> = p.values.iter().flat_map(|v| v.to_le_bytes()).collect();
     let shape = format!("{}x{}x{}x{}", p.frames, p.rows, p.columns, p.samples);
-    Ok(format!("decoded\t{}\t{shape}\t{}", instance.transfer_syntax(), Digest::of(&le).hex()))
+    Ok(format!(
+        "decoded\t{}\t{shape}\t{}",
+        instance.transfer_syntax(),
+        Digest::of(&le).hex()
+    ))
 }

@@ -22,20 +22,40 @@ pub fn write_capture(
     sources: &[SourceInstance],
     seal: &Seal,
 ) -> Result<Vec<u8>, DicomError> {
-    let side = |n: usize| u16::try_from(n).map_err(|_| DicomError::Misuse("the picture has more than 65535 rows or columns".into()));
+    let side = |n: usize| {
+        u16::try_from(n).map_err(|_| {
+            DicomError::Misuse("the picture has more than 65535 rows or columns".into())
+        })
+    };
     let (rows, columns) = (side(picture.rows)?, side(picture.columns)?);
     let mut o = InMemDicomObject::new_empty();
     context.put(&mut o);
-    o.texts(tags::IMAGE_TYPE, VR::CS, &["DERIVED", "SECONDARY", "AI_EXPLANATION"]);
-    o.text(tags::SOP_CLASS_UID, VR::UI, uids::SECONDARY_CAPTURE_IMAGE_STORAGE);
+    o.texts(
+        tags::IMAGE_TYPE,
+        VR::CS,
+        &["DERIVED", "SECONDARY", "AI_EXPLANATION"],
+    );
+    o.text(
+        tags::SOP_CLASS_UID,
+        VR::UI,
+        uids::SECONDARY_CAPTURE_IMAGE_STORAGE,
+    );
     o.text(tags::SOP_INSTANCE_UID, VR::UI, &identity.sop_instance);
     o.text(tags::MODALITY, VR::CS, "OT");
     o.text(tags::CONVERSION_TYPE, VR::CS, "WSD");
     o.text(tags::SERIES_INSTANCE_UID, VR::UI, &identity.series);
     o.text(tags::SERIES_NUMBER, VR::IS, "9002");
-    o.text(tags::SERIES_DESCRIPTION, VR::LO, "AI explanation, not diagnostic");
+    o.text(
+        tags::SERIES_DESCRIPTION,
+        VR::LO,
+        "AI explanation, not diagnostic",
+    );
     put_equipment(&mut o, equipment);
-    o.text(tags::SECONDARY_CAPTURE_DEVICE_MANUFACTURER, VR::LO, &equipment.manufacturer);
+    o.text(
+        tags::SECONDARY_CAPTURE_DEVICE_MANUFACTURER,
+        VR::LO,
+        &equipment.manufacturer,
+    );
     o.text(tags::INSTANCE_NUMBER, VR::IS, "1");
     o.text(tags::PATIENT_ORIENTATION, VR::CS, "");
     o.text(tags::CONTENT_DATE, VR::DA, &identity.at.dicom_date());
@@ -49,16 +69,25 @@ pub fn write_capture(
         item.text(tags::REFERENCED_SOP_INSTANCE_UID, VR::UI, &s.sop_instance);
         item.code(
             tags::PURPOSE_OF_REFERENCE_CODE_SEQUENCE,
-            &crate::Code::new("121322", "DCM", "Source image for image processing operation"),
+            &crate::Code::new(
+                "121322",
+                "DCM",
+                "Source image for image processing operation",
+            ),
         );
         item
     };
-    let images = sources.iter().filter(|s| !s.sop_class.starts_with("1.2.840.10008.5.1.4.1.1.88"));
+    let images = sources
+        .iter()
+        .filter(|s| !s.sop_class.starts_with("1.2.840.10008.5.1.4.1.1.88"));
     let images: Vec<_> = images.map(source).collect();
     if !images.is_empty() {
         o.items(tags::SOURCE_IMAGE_SEQUENCE, images);
     }
-    o.items(tags::CONTRIBUTING_EQUIPMENT_SEQUENCE, vec![contributing(equipment, Some(seal))]);
+    o.items(
+        tags::CONTRIBUTING_EQUIPMENT_SEQUENCE,
+        vec![contributing(equipment, Some(seal))],
+    );
     o.short(tags::SAMPLES_PER_PIXEL, 3);
     o.text(tags::PHOTOMETRIC_INTERPRETATION, VR::CS, "RGB");
     o.short(tags::PLANAR_CONFIGURATION, 0);
@@ -72,7 +101,11 @@ pub fn write_capture(
     if bytes.len() % 2 == 1 {
         bytes.push(0);
     }
-    o.put(DataElement::new(tags::PIXEL_DATA, VR::OB, PrimitiveValue::from(bytes)));
+    o.put(DataElement::new(
+        tags::PIXEL_DATA,
+        VR::OB,
+        PrimitiveValue::from(bytes),
+    ));
     part10(o)
 }
 
@@ -80,15 +113,29 @@ pub fn write_capture(
 pub const LETTER: [usize; 2] = [6, 9];
 
 /// Draws a line of text; capitals only, other characters as `?`.
-pub fn draw_text(picture: &mut Picture, row: usize, column: usize, scale: usize, colour: [u8; 3], text: &str) {
+pub fn draw_text(
+    picture: &mut Picture,
+    row: usize,
+    column: usize,
+    scale: usize,
+    colour: [u8; 3],
+    text: &str,
+) {
     for (n, letter) in text.chars().enumerate() {
         let letter = letter.to_ascii_uppercase();
-        let glyph = FONT.iter().find(|(c, _)| *c == letter || (*c == '?' && letter != ' ' && !FONT.iter().any(|(c, _)| *c == letter)));
+        let glyph = FONT.iter().find(|(c, _)| {
+            *c == letter || (*c == '?' && letter != ' ' && !FONT.iter().any(|(c, _)| *c == letter))
+        });
         let Some((_, rows)) = glyph else { continue };
         for (y, bits) in rows.iter().enumerate() {
             for x in 0..5 {
                 if bits >> (4 - x) & 1 == 1 {
-                    fill(picture, [row + y * scale, column + (n * LETTER[0] + x) * scale], [scale, scale], colour);
+                    fill(
+                        picture,
+                        [row + y * scale, column + (n * LETTER[0] + x) * scale],
+                        [scale, scale],
+                        colour,
+                    );
                 }
             }
         }

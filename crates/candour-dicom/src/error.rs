@@ -13,7 +13,9 @@ pub enum DicomError {
     #[error("the file is empty")]
     Empty,
     /// An element reaches beyond the end of what contains it.
-    #[error("element {tag} at byte {offset} says it is {length} bytes long, but {left} are left; the file was cut off or is damaged, send it again")]
+    #[error(
+        "element {tag} at byte {offset} says it is {length} bytes long, but {left} are left; the file was cut off or is damaged, send it again"
+    )]
     Truncated {
         /// The element.
         tag: Tag,
@@ -49,7 +51,9 @@ pub enum DicomError {
         limit: u64,
     },
     /// A transfer syntax that is not decoded exactly here.
-    #[error("transfer syntax {name} ({uid}) is not supported; send the images uncompressed (Explicit VR Little Endian) or as JPEG Lossless or RLE")]
+    #[error(
+        "transfer syntax {name} ({uid}) is not supported; send the images uncompressed (Explicit VR Little Endian) or as JPEG Lossless or RLE"
+    )]
     TransferSyntax {
         /// The transfer syntax UID.
         uid: String,

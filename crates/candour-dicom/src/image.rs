@@ -39,18 +39,34 @@ pub struct Pixels {
 }
 
 fn size(instance: &Instance) -> Result<(usize, usize, usize, usize), DicomError> {
-    let read = |tag, attribute| instance.unsigned(tag).map(|v| v as usize).ok_or(DicomError::Attribute { attribute });
+    let read = |tag, attribute| {
+        instance
+            .unsigned(tag)
+            .map(|v| v as usize)
+            .ok_or(DicomError::Attribute { attribute })
+    };
     let rows = read(tags::ROWS, "Rows")?;
     let columns = read(tags::COLUMNS, "Columns")?;
-    let frames = instance.unsigned(tags::NUMBER_OF_FRAMES).unwrap_or(1).max(1) as usize;
+    let frames = instance
+        .unsigned(tags::NUMBER_OF_FRAMES)
+        .unwrap_or(1)
+        .max(1) as usize;
     let samples = instance.unsigned(tags::SAMPLES_PER_PIXEL).unwrap_or(1) as usize;
     if rows == 0 || columns == 0 || !matches!(samples, 1 | 3) {
-        return Err(DicomError::Pixels("Rows, Columns or SamplesPerPixel is impossible"));
+        return Err(DicomError::Pixels(
+            "Rows, Columns or SamplesPerPixel is impossible",
+        ));
     }
-    let total = rows.checked_mul(columns).and_then(|n| n.checked_mul(frames)).and_then(|n| n.checked_mul(samples));
+    let total = rows
+        .checked_mul(columns)
+        .and_then(|n| n.checked_mul(frames))
+        .and_then(|n| n.checked_mul(samples));
     match total {
         Some(total) if total <= MAX_SAMPLES => Ok((rows, columns, frames, samples)),
-        _ => Err(DicomError::TooLarge { what: "the pixel data", limit: MAX_SAMPLES as u64 * 4 }),
+        _ => Err(DicomError::TooLarge {
+            what: "the pixel data",
+            limit: MAX_SAMPLES as u64 * 4,
+        }),
     }
 }
 
@@ -62,60 +78,136 @@ fn size(instance: &Instance) -> Result<(usize, usize, usize, usize), DicomError>
 pub fn decode(instance: &Instance) -> Result<Pixels, DicomError> {
     let syntax = instance.transfer_syntax();
     if !TRANSFER_SYNTAXES.contains(&syntax) {
-        let name = TransferSyntaxRegistry.get(syntax).map_or("unknown", |t| t.name());
-        return Err(DicomError::TransferSyntax { uid: syntax.to_owned(), name: name.to_owned() });
+        let name = TransferSyntaxRegistry
+            .get(syntax)
+            .map_or("unknown", |t| t.name());
+        return Err(DicomError::TransferSyntax {
+            uid: syntax.to_owned(),
+            name: name.to_owned(),
+        });
     }
     let (rows, columns, frames, samples) = size(instance)?;
     let total = rows * columns * frames * samples;
-    let allocated = instance.unsigned(tags::BITS_ALLOCATED).ok_or(DicomError::Attribute { attribute: "BitsAllocated" })?;
+    let allocated = instance
+        .unsigned(tags::BITS_ALLOCATED)
+        .ok_or(DicomError::Attribute {
+            attribute: "BitsAllocated",
+        })?;
     let stored = instance.unsigned(tags::BITS_STORED).unwrap_or(allocated);
     let signed = instance.unsigned(tags::PIXEL_REPRESENTATION) == Some(1);
     if !matches!(allocated, 1 | 8 | 16 | 32) || stored == 0 || stored > allocated {
-        return Err(DicomError::Pixels("BitsAllocated or BitsStored is none that can be read: 1, 8, 16 or 32"));
+        return Err(DicomError::Pixels(
+            "BitsAllocated or BitsStored is none that can be read: 1, 8, 16 or 32",
+        ));
     }
-    let element = instance.object.get(tags::PIXEL_DATA).ok_or(DicomError::Pixels("there is none"))?;
+    let element = instance
+        .object
+        .get(tags::PIXEL_DATA)
+        .ok_or(DicomError::Pixels("there is none"))?;
     let photometric = instance.text_or_empty(tags::PHOTOMETRIC_INTERPRETATION);
     let planar = instance.unsigned(tags::PLANAR_CONFIGURATION) == Some(1) && samples == 3;
     let (bytes, planar, half_chroma) = match element.value() {
         Value::Primitive(value) => {
             let mut bytes = value.to_bytes().into_owned();
             // Words were read in the file's byte order; a 32-bit cell is two of them, high one first.
-            if instance.big_endian && allocated == 32 && value.multiplicity() as usize * 2 == bytes.len() {
-                bytes.as_chunks_mut::<4>().0.iter_mut().for_each(|cell| cell.rotate_left(2));
+            if instance.big_endian
+                && allocated == 32
+                && value.multiplicity() as usize * 2 == bytes.len()
+            {
+                bytes
+                    .as_chunks_mut::<4>()
+                    .0
+                    .iter_mut()
+                    .for_each(|cell| cell.rotate_left(2));
             }
-            (bytes, planar, photometric == "YBR_FULL_422" && allocated == 8)
+            (
+                bytes,
+                planar,
+                photometric == "YBR_FULL_422" && allocated == 8,
+            )
         }
-        Value::PixelSequence(_) if allocated == 32 => return Err(DicomError::Pixels("compressed with 32 bits allocated, which is not decoded here; send it uncompressed")),
+        Value::PixelSequence(_) if allocated == 32 => {
+            return Err(DicomError::Pixels(
+                "compressed with 32 bits allocated, which is not decoded here; send it uncompressed",
+            ));
+        }
         Value::PixelSequence(_) => {
             let decoded = instance.object.decode_pixel_data().map_err(|_| DicomError::Pixels("the compressed frames cannot be decoded; they are damaged or of an unusual kind"))?;
-            let planar = decoded.planar_configuration() == dicom_pixeldata::PlanarConfiguration::PixelFirst && samples == 3;
+            let planar = decoded.planar_configuration()
+                == dicom_pixeldata::PlanarConfiguration::PixelFirst
+                && samples == 3;
             (decoded.into_data(), planar, false)
         }
         Value::Sequence(_) => return Err(DicomError::Pixels("they are a sequence")),
     };
-    let short = DicomError::Pixels("shorter than Rows, Columns and NumberOfFrames say; the file was cut off or is damaged");
+    let short = DicomError::Pixels(
+        "shorter than Rows, Columns and NumberOfFrames say; the file was cut off or is damaged",
+    );
     let shift = 32 - stored;
-    let sign = |raw: u32| if signed { ((raw << shift) as i32) >> shift } else { ((raw << shift) >> shift) as i32 };
+    let sign = |raw: u32| {
+        if signed {
+            ((raw << shift) as i32) >> shift
+        } else {
+            ((raw << shift) >> shift) as i32
+        }
+    };
     let mut values: Vec<i32> = match allocated {
-        1 => (0..total).map(|i| bytes.get(i / 8).map(|b| i32::from((b >> (i % 8)) & 1))).collect::<Option<_>>().ok_or(short.clone())?,
+        1 => (0..total)
+            .map(|i| bytes.get(i / 8).map(|b| i32::from((b >> (i % 8)) & 1)))
+            .collect::<Option<_>>()
+            .ok_or(short.clone())?,
         8 if half_chroma => {
             // Y Y Cb Cr for two pixels (PS3.3 C.7.6.3.1.2).
-            let quads = bytes.get(..total / 3 * 2).ok_or(short.clone())?.as_chunks::<4>().0;
-            quads.iter().flat_map(|[y0, y1, cb, cr]| [*y0, *cb, *cr, *y1, *cb, *cr]).map(i32::from).collect()
+            let quads = bytes
+                .get(..total / 3 * 2)
+                .ok_or(short.clone())?
+                .as_chunks::<4>()
+                .0;
+            quads
+                .iter()
+                .flat_map(|[y0, y1, cb, cr]| [*y0, *cb, *cr, *y1, *cb, *cr])
+                .map(i32::from)
+                .collect()
         }
-        8 => bytes.iter().take(total).map(|b| sign(u32::from(*b))).collect(),
-        16 => bytes.as_chunks::<2>().0.iter().take(total).map(|b| sign(u32::from(u16::from_le_bytes(*b)))).collect(),
-        _ => bytes.as_chunks::<4>().0.iter().take(total).map(|b| sign(u32::from_le_bytes(*b))).collect(),
+        8 => bytes
+            .iter()
+            .take(total)
+            .map(|b| sign(u32::from(*b)))
+            .collect(),
+        16 => bytes
+            .as_chunks::<2>()
+            .0
+            .iter()
+            .take(total)
+            .map(|b| sign(u32::from(u16::from_le_bytes(*b))))
+            .collect(),
+        _ => bytes
+            .as_chunks::<4>()
+            .0
+            .iter()
+            .take(total)
+            .map(|b| sign(u32::from_le_bytes(*b)))
+            .collect(),
     };
     if values.len() != total {
         return Err(short);
     }
     if planar {
         let area = rows * columns;
-        let interleave = |frame: &[i32]| (0..area).flat_map(|p| [0, 1, 2].map(|s| frame.get(s * area + p).copied().unwrap_or(0))).collect::<Vec<i32>>();
+        let interleave = |frame: &[i32]| {
+            (0..area)
+                .flat_map(|p| [0, 1, 2].map(|s| frame.get(s * area + p).copied().unwrap_or(0)))
+                .collect::<Vec<i32>>()
+        };
         values = values.chunks(area * 3).flat_map(interleave).collect();
     }
-    Ok(Pixels { rows, columns, frames, samples, values })
+    Ok(Pixels {
+        rows,
+        columns,
+        frames,
+        samples,
+        values,
+    })
 }
 
 /// Physical values (HU for CT): stored values through the linear modality transformation
@@ -127,9 +219,15 @@ pub fn rescale(instance: &Instance, pixels: &Pixels) -> Result<Vec<f32>, DicomEr
     let slope = instance.number(tags::RESCALE_SLOPE).unwrap_or(1.0);
     let intercept = instance.number(tags::RESCALE_INTERCEPT).unwrap_or(0.0);
     if !(slope.is_finite() && intercept.is_finite()) {
-        return Err(DicomError::Attribute { attribute: "RescaleSlope" });
+        return Err(DicomError::Attribute {
+            attribute: "RescaleSlope",
+        });
     }
-    Ok(pixels.values.iter().map(|v| (f64::from(*v) * slope + intercept) as f32).collect())
+    Ok(pixels
+        .values
+        .iter()
+        .map(|v| (f64::from(*v) * slope + intercept) as f32)
+        .collect())
 }
 
 /// How physical values become grey levels (PS3.3 C.11.2.1.2 and C.11.2.1.3).
@@ -158,7 +256,11 @@ impl Window {
     /// A linear window.
     #[must_use]
     pub const fn linear(centre: f64, width: f64) -> Self {
-        Self { centre, width, function: VoiFunction::Linear }
+        Self {
+            centre,
+            width,
+            function: VoiFunction::Linear,
+        }
     }
 
     /// The window an instance asks for, if it has a usable one.
@@ -171,8 +273,16 @@ impl Window {
             "SIGMOID" => VoiFunction::Sigmoid,
             _ => VoiFunction::Linear,
         };
-        let least = if function == VoiFunction::Linear { 1.0 } else { f64::MIN_POSITIVE };
-        (centre.is_finite() && width.is_finite() && width >= least).then_some(Self { centre, width, function })
+        let least = if function == VoiFunction::Linear {
+            1.0
+        } else {
+            f64::MIN_POSITIVE
+        };
+        (centre.is_finite() && width.is_finite() && width >= least).then_some(Self {
+            centre,
+            width,
+            function,
+        })
     }
 
     /// A grey level, 0 to 255.
@@ -211,40 +321,82 @@ pub struct Picture {
 pub fn show(instance: &Instance, frame: usize) -> Result<Picture, DicomError> {
     let pixels = decode(instance)?;
     let one = pixels.rows * pixels.columns * pixels.samples;
-    let values = pixels.values.get(frame * one..(frame + 1) * one).ok_or(DicomError::Pixels("there is no such frame"))?;
+    let values = pixels
+        .values
+        .get(frame * one..(frame + 1) * one)
+        .ok_or(DicomError::Pixels("there is no such frame"))?;
     let photometric = instance.text_or_empty(tags::PHOTOMETRIC_INTERPRETATION);
     let stored = instance.unsigned(tags::BITS_STORED).unwrap_or(8).min(32);
     let to8 = |v: i32| (v >> stored.saturating_sub(8)).clamp(0, 255) as u8;
     let rgb = match (photometric.as_str(), pixels.samples) {
         ("MONOCHROME1" | "MONOCHROME2", 1) => {
-            let of_frame = Pixels { frames: 1, values: values.to_vec(), ..pixels };
+            let of_frame = Pixels {
+                frames: 1,
+                values: values.to_vec(),
+                ..pixels
+            };
             let physical = rescale(instance, &of_frame)?;
             let window = Window::of(instance).unwrap_or_else(|| {
-                let (lo, hi) = physical.iter().fold((f32::MAX, f32::MIN), |(lo, hi), v| (lo.min(*v), hi.max(*v)));
+                let (lo, hi) = physical
+                    .iter()
+                    .fold((f32::MAX, f32::MIN), |(lo, hi), v| (lo.min(*v), hi.max(*v)));
                 let width = f64::from(hi) - f64::from(lo) + 1.0;
                 Window::linear(f64::from(lo) + width / 2.0, width.max(1.0))
             });
             let invert = photometric == "MONOCHROME1";
-            physical.iter().map(|v| window.grey(f64::from(*v))).map(|g| if invert { 255 - g } else { g }).map(|g| [g; 3]).collect()
+            physical
+                .iter()
+                .map(|v| window.grey(f64::from(*v)))
+                .map(|g| if invert { 255 - g } else { g })
+                .map(|g| [g; 3])
+                .collect()
         }
-        ("RGB", 3) => values.as_chunks::<3>().0.iter().map(|p| p.map(to8)).collect(),
-        ("YBR_FULL" | "YBR_FULL_422", 3) => values.as_chunks::<3>().0.iter().map(|[y, b, r]| ybr_to_rgb(f64::from(*y), f64::from(*b), f64::from(*r))).collect(),
+        ("RGB", 3) => values
+            .as_chunks::<3>()
+            .0
+            .iter()
+            .map(|p| p.map(to8))
+            .collect(),
+        ("YBR_FULL" | "YBR_FULL_422", 3) => values
+            .as_chunks::<3>()
+            .0
+            .iter()
+            .map(|[y, b, r]| ybr_to_rgb(f64::from(*y), f64::from(*b), f64::from(*r)))
+            .collect(),
         ("PALETTE COLOR", 1) => palette(instance, values)?,
-        _ => return Err(DicomError::Attribute { attribute: "PhotometricInterpretation" }),
+        _ => {
+            return Err(DicomError::Attribute {
+                attribute: "PhotometricInterpretation",
+            });
+        }
     };
-    Ok(Picture { rows: pixels.rows, columns: pixels.columns, rgb })
+    Ok(Picture {
+        rows: pixels.rows,
+        columns: pixels.columns,
+        rgb,
+    })
 }
 
 /// The inverse of PS3.3 C.7.6.3.1.2's equations for 8-bit YBR_FULL.
 fn ybr_to_rgb(y: f64, cb: f64, cr: f64) -> [u8; 3] {
     let (b, r) = (cb - 128.0, cr - 128.0);
-    [y + 1.402 * r, y - 0.344_136_286 * b - 0.714_136_286 * r, y + 1.772 * b].map(|v| v.round().clamp(0.0, 255.0) as u8)
+    [
+        y + 1.402 * r,
+        y - 0.344_136_286 * b - 0.714_136_286 * r,
+        y + 1.772 * b,
+    ]
+    .map(|v| v.round().clamp(0.0, 255.0) as u8)
 }
 
 /// Palette colour lookup tables (PS3.3 C.7.6.3.1.5 and C.7.6.3.1.6).
 fn palette(instance: &Instance, values: &[i32]) -> Result<Vec<[u8; 3]>, DicomError> {
-    let bad = DicomError::Attribute { attribute: "RedPaletteColorLookupTableDescriptor" };
-    let descriptor = instance.numbers(tags::RED_PALETTE_COLOR_LOOKUP_TABLE_DESCRIPTOR).filter(|d| d.len() == 3).ok_or(bad.clone())?;
+    let bad = DicomError::Attribute {
+        attribute: "RedPaletteColorLookupTableDescriptor",
+    };
+    let descriptor = instance
+        .numbers(tags::RED_PALETTE_COLOR_LOOKUP_TABLE_DESCRIPTOR)
+        .filter(|d| d.len() == 3)
+        .ok_or(bad.clone())?;
     let entries = match descriptor.first().map(|n| *n as usize) {
         Some(0) => 65_536,
         Some(n) => n,
@@ -253,13 +405,31 @@ fn palette(instance: &Instance, values: &[i32]) -> Result<Vec<[u8; 3]>, DicomErr
     let first = descriptor.get(1).map_or(0, |f| *f as i32);
     let wide = descriptor.get(2) == Some(&16.0);
     let mut tables = Vec::new();
-    for tag in [tags::RED_PALETTE_COLOR_LOOKUP_TABLE_DATA, tags::GREEN_PALETTE_COLOR_LOOKUP_TABLE_DATA, tags::BLUE_PALETTE_COLOR_LOOKUP_TABLE_DATA] {
-        let bytes = instance.object.get(tag).and_then(|e| e.to_bytes().ok()).ok_or(bad.clone())?;
+    for tag in [
+        tags::RED_PALETTE_COLOR_LOOKUP_TABLE_DATA,
+        tags::GREEN_PALETTE_COLOR_LOOKUP_TABLE_DATA,
+        tags::BLUE_PALETTE_COLOR_LOOKUP_TABLE_DATA,
+    ] {
+        let bytes = instance
+            .object
+            .get(tag)
+            .and_then(|e| e.to_bytes().ok())
+            .ok_or(bad.clone())?;
         // 8-bit tables may be packed or stand one to a word.
         let table: Vec<u8> = if wide {
-            bytes.as_chunks::<2>().0.iter().map(|[_, high]| *high).collect()
+            bytes
+                .as_chunks::<2>()
+                .0
+                .iter()
+                .map(|[_, high]| *high)
+                .collect()
         } else if bytes.len() >= entries * 2 {
-            bytes.as_chunks::<2>().0.iter().map(|[low, _]| *low).collect()
+            bytes
+                .as_chunks::<2>()
+                .0
+                .iter()
+                .map(|[low, _]| *low)
+                .collect()
         } else {
             bytes.to_vec()
         };
@@ -269,8 +439,13 @@ fn palette(instance: &Instance, values: &[i32]) -> Result<Vec<[u8; 3]>, DicomErr
         tables.push(table);
     }
     let entry = |v: i32| (v.saturating_sub(first)).clamp(0, entries as i32 - 1) as usize;
-    let [red, green, blue] = tables.as_slice() else { return Err(bad) };
-    Ok(values.iter().map(|v| [red, green, blue].map(|t| t.get(entry(*v)).copied().unwrap_or(0))).collect())
+    let [red, green, blue] = tables.as_slice() else {
+        return Err(bad);
+    };
+    Ok(values
+        .iter()
+        .map(|v| [red, green, blue].map(|t| t.get(entry(*v)).copied().unwrap_or(0)))
+        .collect())
 }
 
 #[cfg(test)]
@@ -287,16 +462,35 @@ mod tests {
         assert_eq!((window.grey(2047.0), window.grey(2048.0)), (0, 255));
         let window = Window::linear(0.0, 100.0);
         assert_eq!((window.grey(-50.0), window.grey(49.0)), (0, 255));
-        let exact = Window { function: VoiFunction::LinearExact, ..window };
-        assert_eq!((exact.grey(-50.0), exact.grey(0.0), exact.grey(50.0)), (0, 128, 255));
-        let sigmoid = Window { function: VoiFunction::Sigmoid, ..window };
-        assert_eq!((sigmoid.grey(0.0), sigmoid.grey(1e9), sigmoid.grey(-1e9)), (128, 255, 0));
+        let exact = Window {
+            function: VoiFunction::LinearExact,
+            ..window
+        };
+        assert_eq!(
+            (exact.grey(-50.0), exact.grey(0.0), exact.grey(50.0)),
+            (0, 128, 255)
+        );
+        let sigmoid = Window {
+            function: VoiFunction::Sigmoid,
+            ..window
+        };
+        assert_eq!(
+            (sigmoid.grey(0.0), sigmoid.grey(1e9), sigmoid.grey(-1e9)),
+            (128, 255, 0)
+        );
     }
 
     // PS3.3 C.7.6.3.1.2: Y = .299 R + .587 G + .114 B and so on, inverted.
     #[test]
     fn ybr_full_of_pure_colours() {
-        for rgb in [[255_u8, 0, 0], [0, 255, 0], [0, 0, 255], [255, 255, 255], [0, 0, 0], [12, 200, 99]] {
+        for rgb in [
+            [255_u8, 0, 0],
+            [0, 255, 0],
+            [0, 0, 255],
+            [255, 255, 255],
+            [0, 0, 0],
+            [12, 200, 99],
+        ] {
             let [r, g, b] = rgb.map(f64::from);
             let y = 0.299 * r + 0.587 * g + 0.114 * b;
             let cb = -0.168_735_892 * r - 0.331_264_108 * g + 0.5 * b + 128.0;

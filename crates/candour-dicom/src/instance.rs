@@ -73,7 +73,8 @@ impl PatientIdentity {
         if self.id.expose().is_empty() {
             return study_uid.map(|uid| format!("study\n{uid}"));
         }
-        self.issuer.map(|issuer| format!("{issuer}\n{}", self.id.expose()))
+        self.issuer
+            .map(|issuer| format!("{issuer}\n{}", self.id.expose()))
     }
 }
 
@@ -90,28 +91,43 @@ pub struct Instance {
 
 impl fmt::Debug for Instance {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Instance").field("sop_class", &self.sop_class()).field("digest", &self.digest).finish_non_exhaustive()
+        f.debug_struct("Instance")
+            .field("sop_class", &self.sop_class())
+            .field("digest", &self.digest)
+            .finish_non_exhaustive()
     }
 }
 
 fn encoding_of(uid: &str) -> Encoding {
-    Encoding { explicit: uid != uids::IMPLICIT_VR_LITTLE_ENDIAN, big_endian: uid == EXPLICIT_BIG_ENDIAN }
+    Encoding {
+        explicit: uid != uids::IMPLICIT_VR_LITTLE_ENDIAN,
+        big_endian: uid == EXPLICIT_BIG_ENDIAN,
+    }
 }
 
 const EXPLICIT_BIG_ENDIAN: &str = "1.2.840.10008.1.2.2";
 
 /// The encoding that a bare data set's first element suggests.
 fn sniff(bytes: &[u8]) -> Option<&'static str> {
-    let [g0, g1, e0, e1, v0, v1, ..] = *bytes else { return None };
+    let [g0, g1, e0, e1, v0, v1, ..] = *bytes else {
+        return None;
+    };
     let vr = v0.is_ascii_uppercase() && v1.is_ascii_uppercase();
     // Data sets begin in group 0008, or in 0004 in a directory.
-    match (u16::from_le_bytes([g0, g1]), u16::from_be_bytes([g0, g1]), vr) {
+    match (
+        u16::from_le_bytes([g0, g1]),
+        u16::from_be_bytes([g0, g1]),
+        vr,
+    ) {
         (4 | 8, _, true) => Some(uids::EXPLICIT_VR_LITTLE_ENDIAN),
         (_, 4 | 8, true) => Some(EXPLICIT_BIG_ENDIAN),
         (4 | 8, _, false) => {
             // A first element is short: a group length, a character set, an image type or a UID.
-            let length = bytes.get(4..8).map_or(u32::MAX, |l| u32::from_le_bytes(l.try_into().unwrap_or([255; 4])));
-            (u16::from_le_bytes([e0, e1]) < 0x1000 && length < 1024).then_some(uids::IMPLICIT_VR_LITTLE_ENDIAN)
+            let length = bytes.get(4..8).map_or(u32::MAX, |l| {
+                u32::from_le_bytes(l.try_into().unwrap_or([255; 4]))
+            });
+            (u16::from_le_bytes([e0, e1]) < 0x1000 && length < 1024)
+                .then_some(uids::IMPLICIT_VR_LITTLE_ENDIAN)
         }
         _ => None,
     }
@@ -119,16 +135,34 @@ fn sniff(bytes: &[u8]) -> Option<&'static str> {
 
 /// The file meta group: its transfer syntax and where it ends.
 fn read_meta(bytes: &[u8], start: usize) -> Result<(Option<String>, usize), DicomError> {
-    let scan = Scan::new(bytes, 0, Encoding { explicit: true, big_endian: false });
+    let scan = Scan::new(
+        bytes,
+        0,
+        Encoding {
+            explicit: true,
+            big_endian: false,
+        },
+    );
     let (mut at, mut syntax) = (start, None);
     while bytes.get(at..at + 2) == Some(&[2, 0]) {
         let header = scan.header(at, true)?;
         let left = bytes.len().saturating_sub(header.value);
-        let cut = DicomError::Truncated { tag: header.tag, offset: at, length: u64::from(header.length), left };
-        let end = header.value.checked_add(header.length as usize).filter(|end| *end <= bytes.len()).ok_or(cut)?;
+        let cut = DicomError::Truncated {
+            tag: header.tag,
+            offset: at,
+            length: u64::from(header.length),
+            left,
+        };
+        let end = header
+            .value
+            .checked_add(header.length as usize)
+            .filter(|end| *end <= bytes.len())
+            .ok_or(cut)?;
         if header.tag == tags::TRANSFER_SYNTAX_UID {
             let value = bytes.get(header.value..end).unwrap_or_default();
-            let text = std::str::from_utf8(value).map_err(|_| DicomError::Attribute { attribute: "TransferSyntaxUID" })?;
+            let text = std::str::from_utf8(value).map_err(|_| DicomError::Attribute {
+                attribute: "TransferSyntaxUID",
+            })?;
             syntax = Some(text.trim_end_matches(['\0', ' ']).to_owned()).filter(|s| !s.is_empty());
         }
         at = end;
@@ -147,7 +181,10 @@ impl Instance {
             return Err(DicomError::Empty);
         }
         if bytes.len() as u64 > MAX_INSTANCE_BYTES {
-            return Err(DicomError::TooLarge { what: "the file", limit: MAX_INSTANCE_BYTES });
+            return Err(DicomError::TooLarge {
+                what: "the file",
+                limit: MAX_INSTANCE_BYTES,
+            });
         }
         let mut deviations = Vec::new();
         let start = if bytes.get(128..132) == Some(b"DICM") {
@@ -178,16 +215,24 @@ impl Instance {
             (None, None) => return Err(DicomError::NotDicom),
         };
         let syntax = TransferSyntaxRegistry.get(&uid);
-        let mut syntax = syntax.ok_or_else(|| DicomError::TransferSyntax { uid: uid.clone(), name: "unknown".into() })?;
+        let mut syntax = syntax.ok_or_else(|| DicomError::TransferSyntax {
+            uid: uid.clone(),
+            name: "unknown".into(),
+        })?;
         let mut uid = uid;
         let inflated;
         let (data_set, base) = if uid == uids::DEFLATED_EXPLICIT_VR_LITTLE_ENDIAN {
             let mut out = Vec::new();
-            let mut inflate = flate2::read::DeflateDecoder::new(rest).take(MAX_INSTANCE_BYTES.min(rest.len() as u64 * 1100 + 4096));
-            inflate.read_to_end(&mut out).map_err(|_| DicomError::Unreadable("the deflated data set is damaged"))?;
+            let mut inflate = flate2::read::DeflateDecoder::new(rest)
+                .take(MAX_INSTANCE_BYTES.min(rest.len() as u64 * 1100 + 4096));
+            inflate
+                .read_to_end(&mut out)
+                .map_err(|_| DicomError::Unreadable("the deflated data set is damaged"))?;
             inflated = out;
             // Once inflated it is plain explicit little endian.
-            syntax = TransferSyntaxRegistry.get(uids::EXPLICIT_VR_LITTLE_ENDIAN).ok_or(DicomError::Unreadable("no codec"))?;
+            syntax = TransferSyntaxRegistry
+                .get(uids::EXPLICIT_VR_LITTLE_ENDIAN)
+                .ok_or(DicomError::Unreadable("no codec"))?;
             (inflated.as_slice(), 0)
         } else {
             (rest, data)
@@ -197,29 +242,43 @@ impl Instance {
             // Files whose header states another encoding than the one used are common enough to
             // be tolerated where the data set itself leaves no doubt.
             let other = inferred.filter(|i| encoding_of(i) != encoding && base == data);
-            let readable = other.filter(|i| Scan::new(data_set, base, encoding_of(i)).check().is_ok());
-            let Some(actual) = readable else { return Err(error) };
+            let readable =
+                other.filter(|i| Scan::new(data_set, base, encoding_of(i)).check().is_ok());
+            let Some(actual) = readable else {
+                return Err(error);
+            };
             deviations.push(Deviation::OtherEncoding);
             actual.clone_into(&mut uid);
             encoding = encoding_of(actual);
-            syntax = TransferSyntaxRegistry.get(actual).ok_or(DicomError::Unreadable("no codec"))?;
+            syntax = TransferSyntaxRegistry
+                .get(actual)
+                .ok_or(DicomError::Unreadable("no codec"))?;
         }
-        let object = InMemDicomObject::read_dataset_with_ts(data_set, syntax)
-            .map_err(|_| DicomError::Unreadable("a value does not have the form of its value representation"))?;
+        let object = InMemDicomObject::read_dataset_with_ts(data_set, syntax).map_err(|_| {
+            DicomError::Unreadable("a value does not have the form of its value representation")
+        })?;
         let meta = FileMetaTableBuilder::new()
             .transfer_syntax(&uid)
             .media_storage_sop_class_uid("1.2.840.10008.5.1.4.1.1.7")
             .media_storage_sop_instance_uid("2.25.1")
             .build()
             .map_err(|_| DicomError::Unreadable("the transfer syntax is not a UID"))?;
-        let mut instance = Self { object: object.with_exact_meta(meta), digest: Digest::of(bytes), deviations, big_endian: encoding.big_endian };
+        let mut instance = Self {
+            object: object.with_exact_meta(meta),
+            digest: Digest::of(bytes),
+            deviations,
+            big_endian: encoding.big_endian,
+        };
         for (tag, attribute) in [
             (tags::SOP_CLASS_UID, "SOPClassUID"),
             (tags::SOP_INSTANCE_UID, "SOPInstanceUID"),
             (tags::STUDY_INSTANCE_UID, "StudyInstanceUID"),
             (tags::SERIES_INSTANCE_UID, "SeriesInstanceUID"),
         ] {
-            let value = instance.text(tag).filter(|v| !v.is_empty() && v.len() <= 128).ok_or(DicomError::Attribute { attribute })?;
+            let value = instance
+                .text(tag)
+                .filter(|v| !v.is_empty() && v.len() <= 128)
+                .ok_or(DicomError::Attribute { attribute })?;
             if !(value.len() <= 64 && value.bytes().all(|b| b == b'.' || b.is_ascii_digit())) {
                 instance.deviations.push(Deviation::MalformedUid);
             }
@@ -252,7 +311,11 @@ impl Instance {
     /// Decimal or binary numbers of an attribute.
     #[must_use]
     pub fn numbers(&self, tag: Tag) -> Option<Vec<f64>> {
-        self.object.get(tag)?.to_multi_float64().ok().filter(|v| !v.is_empty())
+        self.object
+            .get(tag)?
+            .to_multi_float64()
+            .ok()
+            .filter(|v| !v.is_empty())
     }
 
     /// The first number of an attribute.

@@ -42,43 +42,110 @@ pub(crate) struct Scan<'a> {
 
 impl<'a> Scan<'a> {
     pub(crate) const fn new(bytes: &'a [u8], base: usize, encoding: Encoding) -> Self {
-        Self { bytes, base, encoding }
+        Self {
+            bytes,
+            base,
+            encoding,
+        }
     }
 
     fn u16(&self, at: usize) -> Option<u16> {
-        let [a, b] = *self.bytes.get(at..at + 2)? else { return None };
-        Some(if self.encoding.big_endian { u16::from_be_bytes([a, b]) } else { u16::from_le_bytes([a, b]) })
+        let [a, b] = *self.bytes.get(at..at + 2)? else {
+            return None;
+        };
+        Some(if self.encoding.big_endian {
+            u16::from_be_bytes([a, b])
+        } else {
+            u16::from_le_bytes([a, b])
+        })
     }
 
     fn u32(&self, at: usize) -> Option<u32> {
-        let [a, b, c, d] = *self.bytes.get(at..at + 4)? else { return None };
-        Some(if self.encoding.big_endian { u32::from_be_bytes([a, b, c, d]) } else { u32::from_le_bytes([a, b, c, d]) })
+        let [a, b, c, d] = *self.bytes.get(at..at + 4)? else {
+            return None;
+        };
+        Some(if self.encoding.big_endian {
+            u32::from_be_bytes([a, b, c, d])
+        } else {
+            u32::from_le_bytes([a, b, c, d])
+        })
     }
 
     pub(crate) fn header(&self, at: usize, explicit: bool) -> Result<Header, DicomError> {
-        let cut = DicomError::Structure { offset: self.base + at, what: "the file ends within an element's header; it was cut off" };
-        let tag = Tag(self.u16(at).ok_or(cut.clone())?, self.u16(at + 2).ok_or(cut.clone())?);
+        let cut = DicomError::Structure {
+            offset: self.base + at,
+            what: "the file ends within an element's header; it was cut off",
+        };
+        let tag = Tag(
+            self.u16(at).ok_or(cut.clone())?,
+            self.u16(at + 2).ok_or(cut.clone())?,
+        );
         if tag.0 == 0xFFFE || !explicit {
-            return Ok(Header { tag, vr: None, length: self.u32(at + 4).ok_or(cut)?, value: at + 8 });
+            return Ok(Header {
+                tag,
+                vr: None,
+                length: self.u32(at + 4).ok_or(cut)?,
+                value: at + 8,
+            });
         }
-        let Some([a, b]) = self.bytes.get(at + 4..at + 6) else { return Err(cut) };
+        let Some([a, b]) = self.bytes.get(at + 4..at + 6) else {
+            return Err(cut);
+        };
         let vr = [*a, *b];
         if !vr.iter().all(u8::is_ascii_uppercase) {
-            return Err(DicomError::Structure { offset: self.base + at + 4, what: "no value representation stands here" });
+            return Err(DicomError::Structure {
+                offset: self.base + at + 4,
+                what: "no value representation stands here",
+            });
         }
-        let long = matches!(&vr, b"OB" | b"OW" | b"OF" | b"OD" | b"OL" | b"OV" | b"SQ" | b"UC" | b"UR" | b"UT" | b"UN" | b"SV" | b"UV");
-        let (length, value) = if long { (self.u32(at + 8), at + 12) } else { (self.u16(at + 6).map(u32::from), at + 8) };
-        Ok(Header { tag, vr: Some(vr), length: length.ok_or(cut)?, value })
+        let long = matches!(
+            &vr,
+            b"OB"
+                | b"OW"
+                | b"OF"
+                | b"OD"
+                | b"OL"
+                | b"OV"
+                | b"SQ"
+                | b"UC"
+                | b"UR"
+                | b"UT"
+                | b"UN"
+                | b"SV"
+                | b"UV"
+        );
+        let (length, value) = if long {
+            (self.u32(at + 8), at + 12)
+        } else {
+            (self.u16(at + 6).map(u32::from), at + 8)
+        };
+        Ok(Header {
+            tag,
+            vr: Some(vr),
+            length: length.ok_or(cut)?,
+            value,
+        })
     }
 
     /// Walks the whole data set.
     pub(crate) fn check(&self) -> Result<(), DicomError> {
-        self.elements(0, self.bytes.len(), 0, self.encoding.explicit, false).map(|_| ())
+        self.elements(0, self.bytes.len(), 0, self.encoding.explicit, false)
+            .map(|_| ())
     }
 
-    fn elements(&self, mut at: usize, end: usize, depth: usize, explicit: bool, delimited: bool) -> Result<usize, DicomError> {
+    fn elements(
+        &self,
+        mut at: usize,
+        end: usize,
+        depth: usize,
+        explicit: bool,
+        delimited: bool,
+    ) -> Result<usize, DicomError> {
         if depth > MAX_DEPTH {
-            return Err(DicomError::TooDeep { offset: self.base + at, limit: MAX_DEPTH });
+            return Err(DicomError::TooDeep {
+                offset: self.base + at,
+                limit: MAX_DEPTH,
+            });
         }
         while at < end {
             let header = self.header(at, explicit)?;
@@ -86,9 +153,16 @@ impl<'a> Scan<'a> {
                 return Ok(header.value);
             }
             if header.tag.0 == 0xFFFE {
-                return Err(DicomError::Structure { offset: self.base + at, what: "an item or a delimiter stands where an element belongs" });
+                return Err(DicomError::Structure {
+                    offset: self.base + at,
+                    what: "an item or a delimiter stands where an element belongs",
+                });
             }
-            let known = || StandardDataDictionary.by_tag(header.tag).map(|e| e.vr().relaxed());
+            let known = || {
+                StandardDataDictionary
+                    .by_tag(header.tag)
+                    .map(|e| e.vr().relaxed())
+            };
             let sequence = match header.vr {
                 Some(vr) => &vr == b"SQ",
                 None => known() == Some(VR::SQ),
@@ -96,7 +170,14 @@ impl<'a> Scan<'a> {
             at = if header.length == UNDEFINED {
                 // UN of undefined length holds items in implicit VR (PS3.5 6.2.2).
                 let inner = explicit && header.vr != Some(*b"UN");
-                self.items(header.value, end, depth, inner, true, header.tag == PIXEL_DATA)?
+                self.items(
+                    header.value,
+                    end,
+                    depth,
+                    inner,
+                    true,
+                    header.tag == PIXEL_DATA,
+                )?
             } else {
                 let next = self.within(header, at, end)?;
                 if sequence {
@@ -106,7 +187,10 @@ impl<'a> Scan<'a> {
             };
         }
         if delimited {
-            return Err(DicomError::Structure { offset: self.base + end, what: "an item of undefined length never ends; the file was cut off" });
+            return Err(DicomError::Structure {
+                offset: self.base + end,
+                what: "an item of undefined length never ends; the file was cut off",
+            });
         }
         Ok(at)
     }
@@ -114,28 +198,51 @@ impl<'a> Scan<'a> {
     fn within(&self, header: Header, at: usize, end: usize) -> Result<usize, DicomError> {
         let left = end.saturating_sub(header.value);
         if header.length as usize > left {
-            return Err(DicomError::Truncated { tag: header.tag, offset: self.base + at, length: u64::from(header.length), left });
+            return Err(DicomError::Truncated {
+                tag: header.tag,
+                offset: self.base + at,
+                length: u64::from(header.length),
+                left,
+            });
         }
         Ok(header.value + header.length as usize)
     }
 
-    fn items(&self, mut at: usize, end: usize, depth: usize, explicit: bool, delimited: bool, fragments: bool) -> Result<usize, DicomError> {
+    fn items(
+        &self,
+        mut at: usize,
+        end: usize,
+        depth: usize,
+        explicit: bool,
+        delimited: bool,
+        fragments: bool,
+    ) -> Result<usize, DicomError> {
         while at < end {
             let header = self.header(at, false)?;
             match header.tag {
                 SEQUENCE_END if delimited => return Ok(header.value),
                 ITEM if fragments => at = self.within(header, at, end)?,
-                ITEM if header.length == UNDEFINED => at = self.elements(header.value, end, depth + 1, explicit, true)?,
+                ITEM if header.length == UNDEFINED => {
+                    at = self.elements(header.value, end, depth + 1, explicit, true)?
+                }
                 ITEM => {
                     let next = self.within(header, at, end)?;
                     self.elements(header.value, next, depth + 1, explicit, false)?;
                     at = next;
                 }
-                _ => return Err(DicomError::Structure { offset: self.base + at, what: "no item stands where a sequence must have one" }),
+                _ => {
+                    return Err(DicomError::Structure {
+                        offset: self.base + at,
+                        what: "no item stands where a sequence must have one",
+                    });
+                }
             }
         }
         if delimited {
-            return Err(DicomError::Structure { offset: self.base + end, what: "a sequence of undefined length never ends; the file was cut off" });
+            return Err(DicomError::Structure {
+                offset: self.base + end,
+                what: "a sequence of undefined length never ends; the file was cut off",
+            });
         }
         Ok(at)
     }

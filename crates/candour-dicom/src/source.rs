@@ -19,7 +19,11 @@ pub struct Limits {
 
 impl Default for Limits {
     fn default() -> Self {
-        Self { file_bytes: MAX_INSTANCE_BYTES, files: 100_000, archive_bytes: 16 << 30 }
+        Self {
+            file_bytes: MAX_INSTANCE_BYTES,
+            files: 100_000,
+            archive_bytes: 16 << 30,
+        }
     }
 }
 
@@ -76,7 +80,10 @@ pub fn files(path: &Path, limits: &Limits) -> Result<Vec<PathBuf>, SourceError> 
                 found.push(entry.path());
             }
             if found.len() + folders.len() > limits.files {
-                return Err(SourceError::TooMany { path: path.to_owned(), limit: limits.files });
+                return Err(SourceError::TooMany {
+                    path: path.to_owned(),
+                    limit: limits.files,
+                });
             }
         }
     }
@@ -88,12 +95,25 @@ pub fn files(path: &Path, limits: &Limits) -> Result<Vec<PathBuf>, SourceError> 
 ///
 /// # Errors
 /// When the file cannot be read, is too large, or is a broken or hostile archive.
-pub fn read(path: &Path, limits: &Limits, take: &mut dyn FnMut(Vec<u8>)) -> Result<(), SourceError> {
-    let io = |source| SourceError::Io { path: path.to_owned(), source };
-    let content = |error| SourceError::Content { path: path.to_owned(), error };
+pub fn read(
+    path: &Path,
+    limits: &Limits,
+    take: &mut dyn FnMut(Vec<u8>),
+) -> Result<(), SourceError> {
+    let io = |source| SourceError::Io {
+        path: path.to_owned(),
+        source,
+    };
+    let content = |error| SourceError::Content {
+        path: path.to_owned(),
+        error,
+    };
     let size = std::fs::metadata(path).map_err(io)?.len();
     if size > limits.file_bytes {
-        return Err(content(DicomError::TooLarge { what: "the file", limit: limits.file_bytes }));
+        return Err(content(DicomError::TooLarge {
+            what: "the file",
+            limit: limits.file_bytes,
+        }));
     }
     let bytes = std::fs::read(path).map_err(io)?;
     if !bytes.starts_with(b"PK\x03\x04") {
@@ -104,20 +124,26 @@ pub fn read(path: &Path, limits: &Limits, take: &mut dyn FnMut(Vec<u8>)) -> Resu
 }
 
 fn unzip(bytes: &[u8], limits: &Limits, take: &mut dyn FnMut(Vec<u8>)) -> Result<(), DicomError> {
-    let mut archive = zip::ZipArchive::new(Cursor::new(bytes)).map_err(|_| DicomError::Archive("it is damaged"))?;
+    let mut archive = zip::ZipArchive::new(Cursor::new(bytes))
+        .map_err(|_| DicomError::Archive("it is damaged"))?;
     if archive.len() > limits.files {
         return Err(DicomError::Archive("it has more entries than the limit"));
     }
     let mut total = 0;
     for i in 0..archive.len() {
-        let entry = archive.by_index(i).map_err(|_| DicomError::Archive("an entry is damaged, encrypted or compressed in an unknown way"))?;
+        let entry = archive.by_index(i).map_err(|_| {
+            DicomError::Archive("an entry is damaged, encrypted or compressed in an unknown way")
+        })?;
         if !entry.is_file() {
             continue;
         }
         // The stated size is not believed: reading stops at the limit. Names are never used.
         let mut out = Vec::new();
         let left = limits.file_bytes.min(limits.archive_bytes - total);
-        entry.take(left + 1).read_to_end(&mut out).map_err(|_| DicomError::Archive("an entry is damaged"))?;
+        entry
+            .take(left + 1)
+            .read_to_end(&mut out)
+            .map_err(|_| DicomError::Archive("an entry is damaged"))?;
         total += out.len() as u64;
         if out.len() as u64 > left {
             return Err(DicomError::Archive("it unpacks to more than the limit"));

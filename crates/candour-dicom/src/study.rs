@@ -60,11 +60,19 @@ impl Study {
             }
             by_uid.entry(uid).or_default().push(instance);
         }
-        order.iter().filter_map(|uid| by_uid.remove(uid)).map(Self::of).collect()
+        order
+            .iter()
+            .filter_map(|uid| by_uid.remove(uid))
+            .map(Self::of)
+            .collect()
     }
 
     fn of(arrived: Vec<Instance>) -> Self {
-        let mut study = Self { instances: Vec::new(), problems: Vec::new(), deviations: BTreeMap::new() };
+        let mut study = Self {
+            instances: Vec::new(),
+            problems: Vec::new(),
+            deviations: BTreeMap::new(),
+        };
         let mut seen = BTreeMap::new();
         for instance in arrived {
             for deviation in &instance.deviations {
@@ -105,7 +113,9 @@ impl Study {
     /// The Study Instance UID.
     #[must_use]
     pub fn uid(&self) -> Phi<String> {
-        self.instances.first().map_or_else(|| Phi::new(String::new()), Instance::study_uid)
+        self.instances
+            .first()
+            .map_or_else(|| Phi::new(String::new()), Instance::study_uid)
     }
 
     /// The series with slices that could be a volume, largest first: CT and MR single-frame images.
@@ -113,8 +123,13 @@ impl Study {
     pub fn slice_series(&self) -> Vec<Vec<&Instance>> {
         let mut series: BTreeMap<String, Vec<&Instance>> = BTreeMap::new();
         for instance in &self.instances {
-            if [uids::CT_IMAGE_STORAGE, uids::MR_IMAGE_STORAGE].contains(&instance.sop_class().as_str()) {
-                series.entry(instance.series_uid().expose().clone()).or_default().push(instance);
+            if [uids::CT_IMAGE_STORAGE, uids::MR_IMAGE_STORAGE]
+                .contains(&instance.sop_class().as_str())
+            {
+                series
+                    .entry(instance.series_uid().expose().clone())
+                    .or_default()
+                    .push(instance);
             }
         }
         let mut series: Vec<_> = series.into_values().collect();

@@ -235,7 +235,11 @@ const fn dot(a: [f64; 3], b: [f64; 3]) -> f64 {
 }
 
 const fn cross(a: [f64; 3], b: [f64; 3]) -> [f64; 3] {
-    [a[1] * b[2] - a[2] * b[1], a[2] * b[0] - a[0] * b[2], a[0] * b[1] - a[1] * b[0]]
+    [
+        a[1] * b[2] - a[2] * b[1],
+        a[2] * b[0] - a[0] * b[2],
+        a[0] * b[1] - a[1] * b[0],
+    ]
 }
 
 /// What all slices of a series must share.
@@ -265,7 +269,8 @@ impl Plane {
 
     /// The attribute in which two slices differ beyond rounding.
     fn difference(&self, other: &Self) -> Option<&'static str> {
-        let near = |a: &[f64], b: &[f64], by: f64| a.iter().zip(b).all(|(a, b)| (a - b).abs() <= by);
+        let near =
+            |a: &[f64], b: &[f64], by: f64| a.iter().zip(b).all(|(a, b)| (a - b).abs() <= by);
         if (self.rows, self.columns) != (other.rows, other.columns) {
             Some("Rows or Columns")
         } else if !near(&self.orientation, &other.orientation, 1e-3) {
@@ -293,17 +298,28 @@ impl Volume {
         let mut placed = Vec::new();
         for instance in slices {
             let found = Plane::of(instance);
-            let position = instance.numbers(tags::IMAGE_POSITION_PATIENT).and_then(|v| <[f64; 3]>::try_from(v).ok());
+            let position = instance
+                .numbers(tags::IMAGE_POSITION_PATIENT)
+                .and_then(|v| <[f64; 3]>::try_from(v).ok());
             match (found, position) {
                 (Err(problem), _) => add(&mut problems, problem),
-                (_, None) => add(&mut problems, GeometryProblem::Missing { attribute: "ImagePositionPatient" }),
+                (_, None) => add(
+                    &mut problems,
+                    GeometryProblem::Missing {
+                        attribute: "ImagePositionPatient",
+                    },
+                ),
                 (Ok(found), Some(position)) => {
                     let difference = plane.as_ref().and_then(|first| first.difference(&found));
                     plane.get_or_insert(found);
                     if let Some(attribute) = difference {
                         add(&mut problems, GeometryProblem::Inconsistent { attribute });
                     } else {
-                        placed.push(Slice { instance, position, along: 0.0 });
+                        placed.push(Slice {
+                            instance,
+                            position,
+                            along: 0.0,
+                        });
                     }
                 }
             }
@@ -318,8 +334,13 @@ impl Volume {
         let normal = cross(columns_axis, rows_axis);
         let unit = |v: [f64; 3]| (dot(v, v) - 1.0).abs() < 1e-2;
         let finite = plane.spacing.iter().all(|s| s.is_finite() && *s > 0.0);
-        let all = placed.iter().all(|s| s.position.iter().all(|p| p.is_finite()));
-        if !(finite && all && unit(columns_axis) && unit(rows_axis) && unit(normal)) || plane.rows == 0 || plane.columns == 0 {
+        let all = placed
+            .iter()
+            .all(|s| s.position.iter().all(|p| p.is_finite()));
+        if !(finite && all && unit(columns_axis) && unit(rows_axis) && unit(normal))
+            || plane.rows == 0
+            || plane.columns == 0
+        {
             add(&mut problems, GeometryProblem::ImpossibleSpacing);
             volume.problems = problems;
             return Ok(volume);
@@ -327,13 +348,22 @@ impl Volume {
         for slice in &mut placed {
             slice.along = dot(slice.position, normal);
         }
-        placed.sort_by(|a, b| a.along.total_cmp(&b.along).then_with(|| a.instance.digest.cmp(&b.instance.digest)));
+        placed.sort_by(|a, b| {
+            a.along
+                .total_cmp(&b.along)
+                .then_with(|| a.instance.digest.cmp(&b.instance.digest))
+        });
         let before = placed.len();
         placed.dedup_by(|b, a| (b.along - a.along).abs() < SAME_POSITION_MM);
         if placed.len() < before {
-            problems.push(GeometryProblem::DuplicatePosition { dropped: before - placed.len() });
+            problems.push(GeometryProblem::DuplicatePosition {
+                dropped: before - placed.len(),
+            });
         }
-        let steps: Vec<f64> = placed.windows(2).filter_map(|w| Some(w.last()?.along - w.first()?.along)).collect();
+        let steps: Vec<f64> = placed
+            .windows(2)
+            .filter_map(|w| Some(w.last()?.along - w.first()?.along))
+            .collect();
         let mut sorted = steps.clone();
         sorted.sort_by(f64::total_cmp);
         // The median step is the spacing: a gap does not move it.
@@ -341,7 +371,10 @@ impl Volume {
         if let Some(spacing) = spacing {
             for (after_slice, step) in steps.iter().enumerate() {
                 if (step - spacing).abs() > GRID_TOLERANCE * spacing {
-                    problems.push(GeometryProblem::Gap { after_slice, gap_mm: *step });
+                    problems.push(GeometryProblem::Gap {
+                        after_slice,
+                        gap_mm: *step,
+                    });
                     break;
                 }
             }
@@ -349,7 +382,9 @@ impl Volume {
         if let (Some(first), Some(last)) = (placed.first(), placed.last())
             && placed.len() > 1
         {
-            let line = [0, 1, 2].map(|i: usize| last.position.get(i).unwrap_or(&0.0) - first.position.get(i).unwrap_or(&0.0));
+            let line = [0, 1, 2].map(|i: usize| {
+                last.position.get(i).unwrap_or(&0.0) - first.position.get(i).unwrap_or(&0.0)
+            });
             let cosine = dot(line, normal) / dot(line, line).sqrt();
             let degrees = cosine.clamp(-1.0, 1.0).acos().to_degrees();
             if degrees > 0.5 {
@@ -358,12 +393,24 @@ impl Volume {
             volume.origin_mm = first.position;
         }
         let dims = [placed.len(), plane.rows as usize, plane.columns as usize];
-        if dims.iter().try_fold(1_usize, |n, d| n.checked_mul(*d)).is_none_or(|n| n > MAX_VOXELS) {
-            return Err(DicomError::TooLarge { what: "the volume", limit: (MAX_VOXELS * 4) as u64 });
+        if dims
+            .iter()
+            .try_fold(1_usize, |n, d| n.checked_mul(*d))
+            .is_none_or(|n| n > MAX_VOXELS)
+        {
+            return Err(DicomError::TooLarge {
+                what: "the volume",
+                limit: (MAX_VOXELS * 4) as u64,
+            });
         }
-        let decoded: Vec<Vec<f32>> = placed.par_iter().map(|s| rescale(s.instance, &decode(s.instance)?)).collect::<Result<_, _>>()?;
+        let decoded: Vec<Vec<f32>> = placed
+            .par_iter()
+            .map(|s| rescale(s.instance, &decode(s.instance)?))
+            .collect::<Result<_, _>>()?;
         if decoded.iter().any(|slice| slice.len() != dims[1] * dims[2]) {
-            return Err(DicomError::Pixels("a slice has more than one frame or more than one sample a pixel"));
+            return Err(DicomError::Pixels(
+                "a slice has more than one frame or more than one sample a pixel",
+            ));
         }
         volume.voxels = decoded.concat();
         volume.dims = dims;
