@@ -6,7 +6,7 @@ standard library. Written from spec/*.md, sharing no code with the Rust.
 
 PATH is a ledger's folder, a .tlog-proof, or a dossier (PDF, HTML or its evidence .json).
 Exit code 0: everything that was checked is genuine. 1: something is not. 2: not one of these."""
-import base64, hashlib, json, math, pathlib, re, statistics, sys
+import base64, hashlib, json, math, pathlib, re, statistics, sys, zlib
 
 
 class Wrong(Exception):
@@ -326,7 +326,18 @@ def verify_evidence(raw, expected):
 def attached(raw):
     """The evidence inside an HTML or PDF dossier, or the evidence itself."""
     if raw.startswith(b"%PDF"):
-        found = re.findall(rb"stream\r?\n(\{\"checkpoint\":.*?\})\r?\nendstream", raw, re.S)
+        found = []
+        for match in re.finditer(rb"stream\r?\n", raw):
+            body = raw[match.end() :]
+            if body.startswith(b'{"checkpoint":'):
+                found.append(re.split(rb"\r?\nendstream", body)[0])
+            try:
+                if zlib.decompressobj().decompress(body[:4096], 14) == b'{"checkpoint":':
+                    packed = zlib.decompressobj()
+                    found.append(packed.decompress(body, 1 << 30))
+                    need(packed.eof, "the PDF's evidence was cut off")
+            except zlib.error:
+                pass
         need(len(found) == 1, "the PDF has no evidence attached, or it was changed")
         return found[0]
     match = re.search(rb'id="candour-evidence"[^>]*href="data:application/json;base64,([^"]*)"', raw)

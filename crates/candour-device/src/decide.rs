@@ -18,7 +18,10 @@ pub fn decide(probability: f64, policy: &Policy) -> Option<DecisionOutcome> {
     if !(0.0..=1.0).contains(&probability) {
         return None;
     }
-    if policy.abstain_band.is_some_and(|(lo, hi)| lo <= probability && probability < hi) {
+    if policy
+        .abstain_band
+        .is_some_and(|(lo, hi)| lo <= probability && probability < hi)
+    {
         return Some(DecisionOutcome::Abstained);
     }
     Some(if probability >= policy.threshold {
@@ -35,8 +38,14 @@ mod tests {
 
     #[test]
     fn both_sides_of_every_boundary() {
-        let plain = Policy { threshold: 0.5, abstain_band: None };
-        let banded = Policy { threshold: 0.5, abstain_band: Some((0.45, 0.55)) };
+        let plain = Policy {
+            threshold: 0.5,
+            abstain_band: None,
+        };
+        let banded = Policy {
+            threshold: 0.5,
+            abstain_band: Some((0.45, 0.55)),
+        };
         for (p, without, with) in [
             (0.0, NoFinding, NoFinding),
             (0.45 - f64::EPSILON, NoFinding, NoFinding),
@@ -54,7 +63,10 @@ mod tests {
 
     #[test]
     fn what_is_no_probability_decides_nothing() {
-        let policy = Policy { threshold: 0.5, abstain_band: None };
+        let policy = Policy {
+            threshold: 0.5,
+            abstain_band: None,
+        };
         for p in [f64::NAN, f64::INFINITY, -0.1, 1.1] {
             assert_eq!(decide(p, &policy), None);
         }

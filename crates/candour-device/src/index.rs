@@ -4,9 +4,11 @@
 use std::collections::BTreeMap;
 
 use candour_record::{
-    Decided, DecisionOutcome, Digest, Event, Loaded, Overseen, Purpose, Record, RecordError,
-    Refused, Released, Timestamp,
+    Decided, DecisionOutcome, Digest, Event, Loaded, Overseen, Purpose, Received, Record,
+    RecordError, Refused, Released, Timestamp,
 };
+
+use crate::workspace::WorkspaceError;
 
 /// A decision with everything that came of it.
 #[derive(Clone, Debug)]
@@ -54,6 +56,7 @@ pub struct Index {
     entries: Vec<Entry>,
     by_index: BTreeMap<u64, usize>,
     by_leaf: BTreeMap<Digest, usize>,
+    received: BTreeMap<Digest, Received>,
     loaded: Vec<(u64, Loaded)>,
     last_at: Option<Timestamp>,
 }
@@ -118,6 +121,9 @@ impl Index {
                     entry.overseen.push((index, at, overseen.clone()));
                 }
             }
+            Event::Received(received) => {
+                self.received.insert(record.leaf_hash()?, received.clone());
+            }
             Event::Loaded(loaded) => self.loaded.push((index, loaded.clone())),
             _ => {}
         }
@@ -149,6 +155,16 @@ impl Index {
             Entry::Decision(entry) => Some(entry),
             Entry::Refusal(_) => None,
         }
+    }
+
+    /// The `Received` record that a decision answers.
+    ///
+    /// # Errors
+    /// When the ledger holds none, which no release of this software writes.
+    pub fn received(&self, entry: &DecisionEntry) -> Result<&Received, WorkspaceError> {
+        self.received
+            .get(&entry.decided.received)
+            .ok_or(WorkspaceError::NoDecision(entry.index))
     }
 
     /// Decisions in use that were sealed but never released, as after a crash between the two.

@@ -358,6 +358,12 @@ impl Instance {
         self.text_or_empty(tags::MODALITY)
     }
 
+    /// Body Part Examined (0018,0015), empty when missing.
+    #[must_use]
+    pub fn body_part(&self) -> String {
+        self.text_or_empty(tags::BODY_PART_EXAMINED)
+    }
+
     /// Who the patient is.
     #[must_use]
     pub fn patient(&self) -> PatientIdentity {

@@ -345,19 +345,22 @@ pub fn write_report(
     report: &Report,
 ) -> Result<Vec<u8>, DicomError> {
     let mut o = document(context, identity, equipment, "AI result");
-    let mut series = InMemDicomObject::new_empty();
-    series.text(tags::SERIES_INSTANCE_UID, VR::UI, &report.source_series);
-    series.items(
-        tags::REFERENCED_SOP_SEQUENCE,
-        report.sources.iter().map(reference).collect(),
-    );
-    let mut evidence = InMemDicomObject::new_empty();
-    evidence.text(tags::STUDY_INSTANCE_UID, VR::UI, context.study_uid());
-    evidence.items(tags::REFERENCED_SERIES_SEQUENCE, vec![series]);
-    o.items(
-        tags::CURRENT_REQUESTED_PROCEDURE_EVIDENCE_SEQUENCE,
-        vec![evidence],
-    );
+    // Evidence is named only where the input was DICOM (type 1C); a row of a table has none.
+    if !report.sources.is_empty() {
+        let mut series = InMemDicomObject::new_empty();
+        series.text(tags::SERIES_INSTANCE_UID, VR::UI, &report.source_series);
+        series.items(
+            tags::REFERENCED_SOP_SEQUENCE,
+            report.sources.iter().map(reference).collect(),
+        );
+        let mut evidence = InMemDicomObject::new_empty();
+        evidence.text(tags::STUDY_INSTANCE_UID, VR::UI, context.study_uid());
+        evidence.items(tags::REFERENCED_SERIES_SEQUENCE, vec![series]);
+        o.items(
+            tags::CURRENT_REQUESTED_PROCEDURE_EVIDENCE_SEQUENCE,
+            vec![evidence],
+        );
+    }
     o.items(
         tags::CONTRIBUTING_EQUIPMENT_SEQUENCE,
         vec![contributing(equipment, Some(&report.seal))],
