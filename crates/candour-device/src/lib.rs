@@ -30,5 +30,5 @@ pub use pipeline::{RunError, Settled, StudyOutcome, install, run};
 pub use release::{Shown, release_pending, show};
 pub use replay::{Replay, replay};
 pub use report_check::{CheckedReport, ReportFault, check_report};
-pub use validate::{Validation, validate};
-pub use workspace::{Workspace, WorkspaceError, World};
+pub use validate::{ValidateError, Validation, validate};
+pub use workspace::{Workspace, WorkspaceError, World, write_atomic};

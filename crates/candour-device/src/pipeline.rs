@@ -99,9 +99,8 @@ pub fn install(
         Real::new(v).ok_or_else(|| WorkspaceError::Misuse("a golden vector gave no number".into()))
     };
     let event = Event::Loaded(Loaded {
-        model: device.model.spec.name.clone(),
-        version: device.model.spec.version.clone(),
-        package: device.model.digest,
+        model: device.model.digest,
+        model_version: device.model_version(),
         engine: q.engine.clone(),
         software: world.software.to_owned(),
         vectors: q.vectors,

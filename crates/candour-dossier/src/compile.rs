@@ -454,7 +454,7 @@ fn installation(records: &[(u64, Digest, Record)], cited: &mut BTreeSet<u64>) ->
     };
     cited.insert(index);
     [
-        ("Model", format!("{} {}, package {}", loaded.model, loaded.version, loaded.package)),
+        ("Model", format!("{}, package {}", loaded.model_version, loaded.model)),
         ("Engine", format!("{}; {}", loaded.engine, loaded.software)),
         (
             "Golden vectors",

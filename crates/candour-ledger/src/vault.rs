@@ -7,6 +7,7 @@
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
 
 use aes_gcm::aead::Aead;
 use aes_gcm::{Aes256Gcm, KeyInit as _};
@@ -210,6 +211,7 @@ pub struct Vault {
     dir: PathBuf,
     key: WorkspaceKey,
     disk: Disk,
+    making: Mutex<()>,
 }
 
 fn storage(path: &Path) -> impl FnOnce(io::Error) -> VaultError {
@@ -227,6 +229,7 @@ impl Vault {
             dir: dir.to_owned(),
             key,
             disk: Disk::default(),
+            making: Mutex::default(),
         };
         vault.put(&dir.join("format"), FORMAT.as_bytes(), "format")?;
         Ok(vault)
@@ -243,6 +246,7 @@ impl Vault {
                 dir: dir.to_owned(),
                 key,
                 disk: Disk::default(),
+                making: Mutex::default(),
             }),
             Ok(_) => Err(VaultError::Format(path)),
             Err(e) if e.kind() == io::ErrorKind::NotFound => Err(VaultError::Format(path)),
@@ -268,7 +272,7 @@ impl Vault {
     }
 
     /// The key of the patient with this identity (such as issuer and Patient ID), made and stored
-    /// durably when the patient is new. Calls for one identity must not race one another.
+    /// durably when the patient is new. Calls may come from several threads.
     ///
     /// # Errors
     /// When the key file was changed, no randomness is to be had, or the disk refuses.
@@ -278,6 +282,9 @@ impl Vault {
         entropy: &Entropy<'_>,
     ) -> Result<Patient, VaultError> {
         let (path, name) = self.key_path(identity);
+        // Two studies of one new patient must not make two keys. The guarded value is empty, so a
+        // panic elsewhere leaves nothing half done behind the lock.
+        let _one_at_a_time = self.making.lock().unwrap_or_else(PoisonError::into_inner);
         match fs::read(&path) {
             Ok(bytes) => {
                 let patient = self

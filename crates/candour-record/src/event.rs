@@ -56,12 +56,10 @@ pub struct Opened {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Loaded {
-    /// The package's name.
-    pub model: String,
-    /// The package's version.
-    pub version: String,
-    /// Digest over the whole package.
-    pub package: Digest,
+    /// Digest of the model package.
+    pub model: Digest,
+    /// Name and version of the model package.
+    pub model_version: String,
     /// Inference engine, its version and the CPU features it found.
     pub engine: String,
     /// Software name and version.

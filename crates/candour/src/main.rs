@@ -1,2 +1,48 @@
 //! The one binary: arguments, sockets, pages, clock.
-fn main() {}
+
+mod cli;
+mod commands;
+mod demo;
+mod dossier;
+mod failure;
+mod pages;
+mod verify;
+mod world;
+
+use std::io::Write as _;
+use std::process::ExitCode;
+
+use clap::Parser as _;
+
+use crate::cli::{Cli, Command};
+use crate::failure::Failure;
+
+fn main() -> ExitCode {
+    let done = match Cli::parse().command {
+        Command::Demo(args) => demo::demo(&args),
+        Command::Run(args) => commands::run(&args),
+        Command::Oversee(args) => commands::oversee(&args),
+        Command::Replay(args) => commands::replay(&args),
+        Command::Validate(args) => commands::validate(&args),
+        Command::Dossier(args) => dossier::command(&args),
+        Command::Verify(args) => verify::command(&args),
+        Command::Ledger(args) => commands::ledger(&args),
+        Command::Serve(args) => pages::serve(&args.workspace, args.port),
+        Command::Phantom(args) => commands::phantom(&args),
+    };
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => {
+            let _ = writeln!(std::io::stderr(), "candour: {}", failure.text());
+            ExitCode::from(failure.code())
+        }
+    }
+}
+
+/// Prints a line. A reader who went away (a closed pipe) ends the printing, not the work.
+fn say(line: impl std::fmt::Display) {
+    let mut out = std::io::stdout().lock();
+    let _ = writeln!(out, "{line}").and_then(|()| out.flush());
+}
+
+type Done = Result<(), Failure>;
