@@ -106,9 +106,12 @@ pub fn slice_picture(
                 .unwrap_or(-1000.0);
             let base = f64::from(grey.grey(f64::from(hu)));
             let share = if opacity > 0.0 { share_at(r, c) } else { 0.0 };
-            let edge = opacity > 0.0
-                && (share >= 0.5) != (share_at(r, c + 1) >= 0.5 && share_at(r + 1, c) >= 0.5)
-                && share >= 0.5;
+            let below = |r: usize, c: usize| share_at(r, c) < 0.5;
+            let edge = share >= 0.5
+                && (below(r.wrapping_sub(1), c)
+                    || below(r + 1, c)
+                    || below(r, c.wrapping_sub(1))
+                    || below(r, c + 1));
             let alpha = if edge {
                 opacity.max(0.6)
             } else if share > FLOOR {

@@ -57,6 +57,8 @@ pub fn write_capture(
         &equipment.manufacturer,
     );
     o.text(tags::INSTANCE_NUMBER, VR::IS, "1");
+    // Type 2C: whether the body part is paired is not known here, so that it is there and empty.
+    o.text(tags::LATERALITY, VR::CS, "");
     o.text(tags::PATIENT_ORIENTATION, VR::CS, "");
     o.text(tags::CONTENT_DATE, VR::DA, &identity.at.dicom_date());
     o.text(tags::CONTENT_TIME, VR::TM, &identity.at.dicom_time());

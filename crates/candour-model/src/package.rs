@@ -523,6 +523,12 @@ impl ModelSpec {
             })
             .or_else(|| fault(!unit(self.output.threshold), "[output] threshold lies outside 0 to 1"))
             .or_else(|| {
+                let f = &self.output.finding;
+                let fits = |t: &str, n: usize| !t.trim().is_empty() && t.chars().count() <= n && !t.contains(['\\', '\n']);
+                let bad = !fits(&f.value, 16) || !fits(&f.scheme, 16) || !fits(&f.meaning, 64);
+                fault(bad, "[output] finding: a code's value and scheme have 1 to 16 characters and its meaning 1 to 64 (PS3.5 6.2: SH, LO)")
+            })
+            .or_else(|| {
                 let bad = self.output.abstain_band.is_some_and(|[lo, hi]| !(unit(lo) && unit(hi) && lo < hi));
                 fault(bad, "[output] abstain_band is not [low, high] within 0 to 1")
             })

@@ -26,13 +26,12 @@ pub fn sentences(
             format!("The device abstains: this case lies too close to the threshold for \"{finding}\" to be called either way. Read without AI.")
         }
     });
-    let band = spec.abstain_band().map_or(String::new(), |(lo, hi)| {
-        format!("; from {lo:.2} up to {hi:.2} the device abstains")
+    out.push(match spec.abstain_band() {
+        Some((lo, hi)) => format!(
+            "The calibrated probability is {p:.3}; a finding is called at {hi:.2} and above, none below {lo:.2}, and in between the device abstains."
+        ),
+        None => format!("The calibrated probability is {p:.3}; a finding is called at {:.2} and above.", spec.threshold()),
     });
-    out.push(format!(
-        "The calibrated probability is {p:.3}; a finding is called at {:.2} and above{band}.",
-        spec.threshold()
-    ));
     out.push(format!(
         "Calibrated on the {}: it holds for cases like those and not where the finding is more or less common.",
         spec.calibration.fitted_on()

@@ -275,6 +275,7 @@ fn model_toml_is_checked_with_its_line() {
             "abstain_band",
         ),
         ("method = \"platt\"", "method = \"magic\"", "platt"),
+        ("SUSP-NODULE", "SUSPICIOUS-NODULE", "1 to 16 characters"),
         ("[golden]", "[golden", "line"),
     ] {
         let dir = copy("ct-nodule-phantom");

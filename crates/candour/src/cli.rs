@@ -87,7 +87,11 @@ pub(crate) struct Oversee {
     #[arg(long)]
     pub(crate) workspace: PathBuf,
     /// The reader agrees.
-    #[arg(long, conflicts_with = "overrule", required_unless_present = "overrule")]
+    #[arg(
+        long,
+        conflicts_with = "overrule",
+        required_unless_present = "overrule"
+    )]
     pub(crate) agree: bool,
     /// The reader overrules the device.
     #[arg(long)]

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use candour_device::{Device, Reading, Settled, StudyOutcome, Validation, Workspace};
 use candour_dicom::phantom;
-use candour_ledger::{Vkey, View};
+use candour_ledger::{View, Vkey};
 use candour_record::{DecisionOutcome, ReplayResult, Verdict};
 use indicatif::{ProgressBar, ProgressStyle};
 use serde_json::json;
@@ -16,7 +16,9 @@ use crate::{Done, cli, say};
 /// A progress bar on standard error; silent where that is no terminal.
 pub(crate) fn bar(what: &'static str) -> ProgressBar {
     let bar = ProgressBar::new(0).with_message(what);
-    if let Ok(style) = ProgressStyle::with_template("{msg:24} [{bar:30}] {pos}/{len} {elapsed} eta {eta}") {
+    if let Ok(style) =
+        ProgressStyle::with_template("{msg:24} [{bar:30}] {pos}/{len} {elapsed} eta {eta}")
+    {
         bar.set_style(style.progress_chars("=> "));
     }
     bar
@@ -31,7 +33,9 @@ pub(crate) const fn outcome_name(outcome: DecisionOutcome) -> &'static str {
 }
 
 fn line(study: &Settled, as_json: bool) -> String {
-    let case = study.case.map_or_else(|| "none".to_owned(), |c| c.to_string());
+    let case = study
+        .case
+        .map_or_else(|| "none".to_owned(), |c| c.to_string());
     if as_json {
         let mut value = json!({ "record": study.index, "leaf": study.leaf.to_string(), "released": study.released });
         if let Some(members) = value.as_object_mut() {
@@ -39,7 +43,10 @@ fn line(study: &Settled, as_json: bool) -> String {
                 members.insert("case".into(), json!(case.to_string()));
             }
             match &study.outcome {
-                StudyOutcome::Decided { outcome, probability } => {
+                StudyOutcome::Decided {
+                    outcome,
+                    probability,
+                } => {
                     members.insert("outcome".into(), json!(outcome));
                     members.insert("probability".into(), json!(probability));
                 }
@@ -54,11 +61,21 @@ fn line(study: &Settled, as_json: bool) -> String {
         return value.to_string();
     }
     match &study.outcome {
-        StudyOutcome::Decided { outcome, probability } => {
-            format!("#{:<5} case {case}  {:<10}  probability {probability:.3}", study.index, outcome_name(*outcome))
+        StudyOutcome::Decided {
+            outcome,
+            probability,
+        } => {
+            format!(
+                "#{:<5} case {case}  {:<10}  probability {probability:.3}",
+                study.index,
+                outcome_name(*outcome)
+            )
         }
         StudyOutcome::Refused(r) => {
-            format!("#{:<5} case {case}  refused     {}: {}; allowed: {}", study.index, r.criterion, r.found, r.allowed)
+            format!(
+                "#{:<5} case {case}  refused     {}: {}; allowed: {}",
+                study.index, r.criterion, r.found, r.allowed
+            )
         }
     }
 }
@@ -75,7 +92,8 @@ impl Tally {
     }
 
     pub(crate) fn words(&self) -> String {
-        let decided = |o| self.count(|s| matches!(s, StudyOutcome::Decided { outcome, .. } if *outcome == o));
+        let decided =
+            |o| self.count(|s| matches!(s, StudyOutcome::Decided { outcome, .. } if *outcome == o));
         format!(
             "{} studies: {} finding, {} no finding, {} abstained, {} refused",
             self.settled.len(),
@@ -104,7 +122,14 @@ pub(crate) fn take_in(
         bar.suspend(|| tell(study));
         tally.settled.push(study.clone());
     };
-    let ran = candour_device::run(workspace, device, &world(), paths, &mut progress, &mut settled);
+    let ran = candour_device::run(
+        workspace,
+        device,
+        &world(),
+        paths,
+        &mut progress,
+        &mut settled,
+    );
     bar.finish_and_clear();
     ran?;
     Ok(tally)
@@ -113,29 +138,50 @@ pub(crate) fn take_in(
 pub(crate) fn run(args: &cli::Run) -> Done {
     let device = Device::open(&args.device)?;
     let mut workspace = Workspace::open_or_create(&args.workspace, &world())?;
-    let tally = take_in(&mut workspace, &device, &args.paths, &mut |study| say(line(study, args.json)))?;
+    let tally = take_in(&mut workspace, &device, &args.paths, &mut |study| {
+        say(line(study, args.json))
+    })?;
     if !args.json {
-        say(format_args!("{}; sealed in {}, released to {}", tally.words(), args.workspace.join("ledger").display(), args.workspace.join("out").display()));
+        say(format_args!(
+            "{}; sealed in {}, released to {}",
+            tally.words(),
+            args.workspace.join("ledger").display(),
+            args.workspace.join("out").display()
+        ));
     }
-    let unreadable = tally.count(|o| matches!(o, StudyOutcome::Refused(r) if r.criterion == "readable"));
+    let unreadable =
+        tally.count(|o| matches!(o, StudyOutcome::Refused(r) if r.criterion == "readable"));
     if unreadable > 0 {
-        return Err(Failure::Unreadable(format!("{unreadable} input(s) could not be read; each has a record that says why")));
+        return Err(Failure::Unreadable(format!(
+            "{unreadable} input(s) could not be read; each has a record that says why"
+        )));
     }
     Ok(())
 }
 
 pub(crate) fn oversee(args: &cli::Oversee) -> Done {
     let mut workspace = open_existing(&args.workspace)?;
-    let verdict = if args.agree { Verdict::Agree } else { Verdict::Overrule };
-    let reading = Reading { by: args.by.clone(), reason: args.reason.clone() };
-    let index = candour_device::oversee(&mut workspace, &world(), args.decision, verdict, &reading)?;
+    let verdict = if args.agree {
+        Verdict::Agree
+    } else {
+        Verdict::Overrule
+    };
+    let reading = Reading {
+        by: args.by.clone(),
+        reason: args.reason.clone(),
+    };
+    let index =
+        candour_device::oversee(&mut workspace, &world(), args.decision, verdict, &reading)?;
     say(format_args!("sealed as record {index}"));
     Ok(())
 }
 
 pub(crate) fn open_existing(dir: &Path) -> Result<Workspace, Failure> {
     if !dir.join("candour-workspace").exists() {
-        return Err(Failure::Misuse(format!("{}: no workspace is here; `candour run` makes one", dir.display())));
+        return Err(Failure::Misuse(format!(
+            "{}: no workspace is here; `candour run` makes one",
+            dir.display()
+        )));
     }
     Ok(Workspace::open_or_create(dir, &world())?)
 }
@@ -159,13 +205,19 @@ pub(crate) fn replay(args: &cli::Replay) -> Done {
     }
     say(format_args!("  sealed as record {}", replay.index));
     if replay.result == ReplayResult::Different {
-        return Err(Failure::Wrong(format!("record {} does not come out as it was sealed", args.decision)));
+        return Err(Failure::Wrong(format!(
+            "record {} does not come out as it was sealed",
+            args.decision
+        )));
     }
     Ok(())
 }
 
 /// Validates with a progress bar.
-pub(crate) fn validate_with_bar(workspace: &mut Workspace, device: &Device) -> Result<Validation, Failure> {
+pub(crate) fn validate_with_bar(
+    workspace: &mut Workspace,
+    device: &Device,
+) -> Result<Validation, Failure> {
     let bar = bar("validating");
     let result = candour_device::validate(workspace, device, &world(), &mut |done, of| {
         bar.set_length(of as u64);
@@ -181,7 +233,9 @@ pub(crate) fn validation_lines(validation: &Validation) -> Vec<String> {
         .results
         .iter()
         .map(|r| {
-            let number = |v: Option<candour_record::Real>| v.map_or_else(|| "-".into(), |v| format!("{:.3}", v.get()));
+            let number = |v: Option<candour_record::Real>| {
+                v.map_or_else(|| "-".into(), |v| format!("{:.3}", v.get()))
+            };
             let verdict = match (r.statistic.ends_with("_complete_case"), r.met) {
                 (true, _) => "",
                 (false, true) => "  endpoint met",
@@ -206,9 +260,14 @@ pub(crate) fn validate(args: &cli::Validate) -> Done {
     let validation = validate_with_bar(&mut workspace, &device)?;
     if args.json {
         let body = serde_json::to_value(&validation.validated).unwrap_or_default();
-        say(json!({ "plan_record": validation.plan_index, "record": validation.index, "validated": body }));
+        say(
+            json!({ "plan_record": validation.plan_index, "record": validation.index, "validated": body }),
+        );
     } else {
-        say(format_args!("plan sealed as record {}, results as record {}", validation.plan_index, validation.index));
+        say(format_args!(
+            "plan sealed as record {}, results as record {}",
+            validation.plan_index, validation.index
+        ));
         for line in validation_lines(&validation) {
             say(line);
         }
@@ -221,13 +280,25 @@ pub(crate) fn validate(args: &cli::Validate) -> Done {
 
 /// A public key as the user gave it: the key itself or a file that holds it.
 pub(crate) fn key(text: &str) -> Result<Vkey, Failure> {
-    let held = if Path::new(text).is_file() { std::fs::read_to_string(text).unwrap_or_default() } else { text.to_owned() };
-    held.trim().parse().map_err(|e| Failure::Misuse(format!("--key: {e}; give NAME+HASH+KEY or a file that holds it")))
+    let held = if Path::new(text).is_file() {
+        std::fs::read_to_string(text).unwrap_or_default()
+    } else {
+        text.to_owned()
+    };
+    held.trim().parse().map_err(|e| {
+        Failure::Misuse(format!(
+            "--key: {e}; give NAME+HASH+KEY or a file that holds it"
+        ))
+    })
 }
 
 pub(crate) fn ledger_dir(dir: &Path) -> PathBuf {
     let inner = dir.join("ledger");
-    if inner.is_dir() { inner } else { dir.to_owned() }
+    if inner.is_dir() {
+        inner
+    } else {
+        dir.to_owned()
+    }
 }
 
 pub(crate) fn ledger(command: &cli::LedgerCommand) -> Done {
@@ -235,25 +306,32 @@ pub(crate) fn ledger(command: &cli::LedgerCommand) -> Done {
         cli::LedgerCommand::Check { dir, key: wanted } => {
             let expected = wanted.as_deref().map(key).transpose()?;
             if !dir.is_dir() {
-                return Err(Failure::Misuse(format!("{}: no folder is here", dir.display())));
+                return Err(Failure::Misuse(format!(
+                    "{}: no folder is here",
+                    dir.display()
+                )));
             }
-            let report = candour_ledger::check(&ledger_dir(dir), expected.as_ref()).map_err(|f| Failure::Wrong(f.to_string()))?;
+            let report = candour_ledger::check(&ledger_dir(dir), expected.as_ref())
+                .map_err(|f| Failure::Wrong(f.to_string()))?;
             say(format_args!(
                 "genuine: {} records in {} files ({} bytes); every leaf, tile and root recomputed, checkpoint of size {} signed by",
                 report.entries, report.files, report.bytes, report.checkpoint.size
             ));
             say(&report.vkey);
             if expected.is_none() {
-                say("not checked: whose key that is; compare it with the one that was published, or give --key");
+                say(
+                    "not checked: whose key that is; compare it with the one that was published, or give --key",
+                );
             }
             Ok(())
         }
         cli::LedgerCommand::Show { dir, index, proof } => {
             let view = View::open(&ledger_dir(dir))?;
             match index {
-                Some(i) if *i >= view.size() => {
-                    Err(Failure::Misuse(format!("there is no record {i}; the ledger has {}", view.size())))
-                }
+                Some(i) if *i >= view.size() => Err(Failure::Misuse(format!(
+                    "there is no record {i}; the ledger has {}",
+                    view.size()
+                ))),
                 Some(i) if *proof => {
                     let text = view.proof(*i)?.print();
                     say(text.trim_end_matches('\n'));
@@ -288,11 +366,17 @@ pub(crate) fn phantom(args: &cli::Phantom) -> Done {
     let bar = bar("generating");
     bar.set_length(args.count);
     for seed in args.seed..args.seed.saturating_add(args.count) {
-        let series = phantom::Case::from_seed(seed).series().map_err(|e| Failure::Storage(e.to_string()))?;
+        let series = phantom::Case::from_seed(seed)
+            .series()
+            .map_err(|e| Failure::Storage(e.to_string()))?;
         write_study(&args.out.join(format!("phantom-{seed}")), &series)?;
         bar.inc(1);
     }
     bar.finish_and_clear();
-    say(format_args!("{} generated studies in {}", args.count, args.out.display()));
+    say(format_args!(
+        "{} generated studies in {}",
+        args.count,
+        args.out.display()
+    ));
     Ok(())
 }

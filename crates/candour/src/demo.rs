@@ -4,7 +4,9 @@ use std::path::{Path, PathBuf};
 
 use candour_device::{Device, Reading, Settled, StudyOutcome, Workspace};
 use candour_dicom::phantom::{Case, Flaw};
-use candour_dicom::report::{Equipment, Measurement, ObjectIdentity, StudyContext, write_measurements};
+use candour_dicom::report::{
+    Equipment, Measurement, ObjectIdentity, StudyContext, write_measurements,
+};
 use candour_dicom::{Code, PatientIdentity};
 use candour_record::{DecisionOutcome, Phi, Reference, Verdict};
 
@@ -21,36 +23,70 @@ pub(crate) fn demo(args: &cli::Demo) -> Done {
     let began = jiff::Timestamp::now();
     let dir = &args.workspace;
     fresh(dir)?;
-    let (ct, fna) = (args.devices.join("ct-nodule-phantom"), args.devices.join("breast-fna"));
+    let (ct, fna) = (
+        args.devices.join("ct-nodule-phantom"),
+        args.devices.join("breast-fna"),
+    );
     if !ct.is_dir() || !fna.is_dir() {
-        return Err(Failure::Misuse(format!("{}: the example devices are not here; run from the repository's root or give --devices", args.devices.display())));
+        return Err(Failure::Misuse(format!(
+            "{}: the example devices are not here; run from the repository's root or give --devices",
+            args.devices.display()
+        )));
     }
     let (ct, fna) = (Device::open(&ct)?, Device::open(&fna)?);
     let mut workspace = Workspace::open_or_create(dir, &world())?;
-    std::fs::write(dir.join(MARKER), "made by `candour demo`, which removes this folder when it runs again\n")?;
-    say("Candour demonstration. Generated phantoms and a public research table; not for clinical use.\n");
+    std::fs::write(
+        dir.join(MARKER),
+        "made by `candour demo`, which removes this folder when it runs again\n",
+    )?;
+    say(
+        "Candour demonstration. Generated phantoms and a public research table; not for clinical use.\n",
+    );
 
     let input = dir.join("input");
     let ct_paths = write_ct(&input.join("ct"))?;
-    say(format_args!("1. CT phantom studies arrive as DICOM ({})", input.join("ct").display()));
-    let ct_tally = commands::take_in(&mut workspace, &ct, &ct_paths, &mut |s| say(format_args!("   {}", line(s))))?;
+    say(format_args!(
+        "1. CT phantom studies arrive as DICOM ({})",
+        input.join("ct").display()
+    ));
+    let ct_tally = commands::take_in(&mut workspace, &ct, &ct_paths, &mut |s| {
+        say(format_args!("   {}", line(s)))
+    })?;
     say(format_args!("   {}\n", ct_tally.words()));
 
     let fna_paths = write_fna(&input.join("fna"), &fna)?;
-    say(format_args!("2. Cytology measurements arrive as CSV and as DICOM SR ({})", input.join("fna").display()));
-    let fna_tally = commands::take_in(&mut workspace, &fna, &fna_paths, &mut |s| say(format_args!("   {}", line(s))))?;
+    say(format_args!(
+        "2. Cytology measurements arrive as CSV and as DICOM SR ({})",
+        input.join("fna").display()
+    ));
+    let fna_tally = commands::take_in(&mut workspace, &fna, &fna_paths, &mut |s| {
+        say(format_args!("   {}", line(s)))
+    })?;
     say(format_args!("   {}\n", fna_tally.words()));
 
-    say("3. A reader agrees with one decision and overrules another; one decision is computed again");
+    say(
+        "3. A reader agrees with one decision and overrules another; one decision is computed again",
+    );
     oversee(&mut workspace, &ct_tally, &fna_tally)?;
-    if let Some(first) = ct_tally.settled.iter().find(|s| matches!(s.outcome, StudyOutcome::Decided { .. })) {
+    if let Some(first) = ct_tally
+        .settled
+        .iter()
+        .find(|s| matches!(s.outcome, StudyOutcome::Decided { .. }))
+    {
         let replay = candour_device::replay(&mut workspace, &ct, &world(), first.index)?;
-        say(format_args!("   replay of record {}: {}", first.index, commands::replay_words(replay.result)));
+        say(format_args!(
+            "   replay of record {}: {}",
+            first.index,
+            commands::replay_words(replay.result)
+        ));
     }
 
     let mut dossiers = Vec::new();
     for (n, device) in (4..).zip([&ct, &fna]) {
-        say(format_args!("\n{n}. Validation of {} by a plan that is sealed first", device.model_version()));
+        say(format_args!(
+            "\n{n}. Validation of {} by a plan that is sealed first",
+            device.model_version()
+        ));
         let validation = commands::validate_with_bar(&mut workspace, device)?;
         for line in commands::validation_lines(&validation) {
             say(format_args!("   {line}"));
@@ -77,24 +113,54 @@ pub(crate) fn demo(args: &cli::Demo) -> Done {
         }
         tampered(&dossier.pdf, &vkey)?;
     }
-    let report = candour_ledger::check(&dir.join("ledger"), Some(&vkey)).map_err(|f| Failure::Wrong(f.to_string()))?;
-    say(format_args!("   genuine: the ledger, {} records in {} files", report.entries, report.files));
+    let report = candour_ledger::check(&dir.join("ledger"), Some(&vkey))
+        .map_err(|f| Failure::Wrong(f.to_string()))?;
+    say(format_args!(
+        "   genuine: the ledger, {} records in {} files",
+        report.entries, report.files
+    ));
 
     let seconds = jiff::Timestamp::now().duration_since(began).as_secs();
     say(format_args!("\nSummary ({seconds} s)"));
-    say(format_args!("   decided and refused  CT phantom: {}", ct_tally.words()));
-    say(format_args!("                        cytology:   {}", fna_tally.words()));
-    say(format_args!("   sealed               {size} records in {}", dir.join("ledger").display()));
-    say(format_args!("   released             {} DICOM objects in {}", released(&ct_tally) + released(&fna_tally), dir.join("out").display()));
+    say(format_args!(
+        "   decided and refused  CT phantom: {}",
+        ct_tally.words()
+    ));
+    say(format_args!(
+        "                        cytology:   {}",
+        fna_tally.words()
+    ));
+    say(format_args!(
+        "   sealed               {size} records in {}",
+        dir.join("ledger").display()
+    ));
+    say(format_args!(
+        "   released             {} DICOM objects in {}",
+        released(&ct_tally) + released(&fna_tally),
+        dir.join("out").display()
+    ));
     for dossier in &dossiers {
-        say(format_args!("   dossier              {}", dossier.pdf.display()));
+        say(format_args!(
+            "   dossier              {}",
+            dossier.pdf.display()
+        ));
     }
     if let Some(dossier) = dossiers.first() {
-        say(format_args!("   verify it            candour verify {} --key {}", dossier.pdf.display(), dossier.pdf.with_file_name("key.vkey").display()));
-        say(format_args!("   or with Python       python3 spec/verify.py {} --key '{vkey}'", dossier.pdf.display()));
+        say(format_args!(
+            "   verify it            candour verify {} --key {}",
+            dossier.pdf.display(),
+            dossier.pdf.with_file_name("key.vkey").display()
+        ));
+        say(format_args!(
+            "   or with Python       python3 spec/verify.py {} --key '{vkey}'",
+            dossier.pdf.display()
+        ));
     }
     if args.once {
-        say(format_args!("   pages                candour serve --workspace {}", dir.display()));
+        say(format_args!(
+            "   pages                candour serve --workspace {}",
+            dir.display()
+        ));
         return Ok(());
     }
     pages::serve(dir, args.port)
@@ -106,10 +172,20 @@ fn released(tally: &Tally) -> usize {
 
 fn line(study: &Settled) -> String {
     match &study.outcome {
-        StudyOutcome::Decided { outcome, probability } => {
-            format!("record {:<4} {:<10} probability {probability:.3}", study.index, commands::outcome_name(*outcome))
+        StudyOutcome::Decided {
+            outcome,
+            probability,
+        } => {
+            format!(
+                "record {:<4} {:<10} probability {probability:.3}",
+                study.index,
+                commands::outcome_name(*outcome)
+            )
         }
-        StudyOutcome::Refused(r) => format!("record {:<4} refused    {}: {} (allowed: {})", study.index, r.criterion, r.found, r.allowed),
+        StudyOutcome::Refused(r) => format!(
+            "record {:<4} refused    {}: {} (allowed: {})",
+            study.index, r.criterion, r.found, r.allowed
+        ),
     }
 }
 
@@ -120,7 +196,10 @@ fn fresh(dir: &Path) -> Done {
         return Ok(());
     }
     if !dir.join(MARKER).is_file() {
-        return Err(Failure::Misuse(format!("{}: not empty and not made by `candour demo`; give another folder with --workspace", dir.display())));
+        return Err(Failure::Misuse(format!(
+            "{}: not empty and not made by `candour demo`; give another folder with --workspace",
+            dir.display()
+        )));
     }
     Ok(std::fs::remove_dir_all(dir)?)
 }
@@ -129,11 +208,22 @@ fn fresh(dir: &Path) -> Done {
 fn write_ct(dir: &Path) -> Result<Vec<PathBuf>, Failure> {
     let failed = |e: candour_dicom::DicomError| Failure::Storage(e.to_string());
     for seed in SEEDS {
-        commands::write_study(&dir.join(format!("study-{seed}")), &Case::from_seed(seed).series().map_err(failed)?)?;
+        commands::write_study(
+            &dir.join(format!("study-{seed}")),
+            &Case::from_seed(seed).series().map_err(failed)?,
+        )?;
     }
-    for (n, flaw) in (60u64..).zip([Flaw::MissingSlice, Flaw::ThickSlices, Flaw::MixedPatient, Flaw::Truncated]) {
+    for (n, flaw) in (60u64..).zip([
+        Flaw::MissingSlice,
+        Flaw::ThickSlices,
+        Flaw::MixedPatient,
+        Flaw::Truncated,
+    ]) {
         let name = format!("flawed-{n}");
-        commands::write_study(&dir.join(name), &Case::from_seed(n).flawed_series(flaw).map_err(failed)?)?;
+        commands::write_study(
+            &dir.join(name),
+            &Case::from_seed(n).flawed_series(flaw).map_err(failed)?,
+        )?;
     }
     Ok(vec![dir.to_owned()])
 }
@@ -142,20 +232,29 @@ fn write_ct(dir: &Path) -> Result<Vec<PathBuf>, Failure> {
 /// two as DICOM structured reports.
 fn write_fna(dir: &Path, device: &Device) -> Result<Vec<PathBuf>, Failure> {
     std::fs::create_dir_all(dir)?;
-    let cohort = candour_device::Cohort::open(device).map_err(|e| Failure::Misuse(e.to_string()))?;
+    let cohort =
+        candour_device::Cohort::open(device).map_err(|e| Failure::Misuse(e.to_string()))?;
     let rows: Vec<(Reference, String)> = cohort
         .cases
         .iter()
         .filter_map(|c| match &c.material {
-            candour_device::Material::Row(text) => Some((c.reference, String::from_utf8_lossy(text).into_owned())),
+            candour_device::Material::Row(text) => {
+                Some((c.reference, String::from_utf8_lossy(text).into_owned()))
+            }
             _ => None,
         })
+        .step_by(9)
         .take(12)
         .collect();
-    let split = |text: &str| text.split_once('\n').map(|(h, r)| (h.to_owned(), r.trim_end().to_owned()));
+    let split = |text: &str| {
+        text.split_once('\n')
+            .map(|(h, r)| (h.to_owned(), r.trim_end().to_owned()))
+    };
     let mut table = String::new();
     for (n, (_, text)) in rows.iter().take(9).enumerate() {
-        let Some((header, row)) = split(text) else { continue };
+        let Some((header, row)) = split(text) else {
+            continue;
+        };
         if n == 0 {
             table.push_str(&header);
             table.push('\n');
@@ -174,7 +273,9 @@ fn write_fna(dir: &Path, device: &Device) -> Result<Vec<PathBuf>, Failure> {
     std::fs::write(dir.join("measurements.csv"), table)?;
     let at = (world().now)();
     for (n, (_, text)) in rows.iter().skip(10).enumerate() {
-        let Some((_, row)) = split(text) else { continue };
+        let Some((_, row)) = split(text) else {
+            continue;
+        };
         let mut fields = row.split(',');
         let case = fields.next().unwrap_or("").to_owned();
         let list: Vec<Measurement> = device
@@ -191,8 +292,15 @@ fn write_fna(dir: &Path, device: &Device) -> Result<Vec<PathBuf>, Failure> {
             })
             .collect();
         let text = |t: &str| Phi::new(t.to_owned());
-        let patient = PatientIdentity { id: text(&case), issuer: text("DEMO"), name: text("Research^Table"), birth_date: text(""), sex: text("F") };
-        let uid = |part: u128| candour_dicom::uid_from_u128(0x5ca1_ab1e_0000 + 16 * n as u128 + part);
+        let patient = PatientIdentity {
+            id: text(&case),
+            issuer: text("DEMO"),
+            name: text("Research^Table"),
+            birth_date: text(""),
+            sex: text("F"),
+        };
+        let uid =
+            |part: u128| candour_dicom::uid_from_u128(0x5ca1_ab1e_0000 + 16 * n as u128 + part);
         let equipment = Equipment {
             manufacturer: "Candour (demonstration)".into(),
             model: "measurement bench".into(),
@@ -201,8 +309,13 @@ fn write_fna(dir: &Path, device: &Device) -> Result<Vec<PathBuf>, Failure> {
             uid: uid(1),
         };
         let context = StudyContext::new(patient, &uid(2), at);
-        let identity = ObjectIdentity { sop_instance: uid(3), series: uid(4), at };
-        let bytes = write_measurements(&context, &identity, &equipment, &list).map_err(|e| Failure::Storage(e.to_string()))?;
+        let identity = ObjectIdentity {
+            sop_instance: uid(3),
+            series: uid(4),
+            at,
+        };
+        let bytes = write_measurements(&context, &identity, &equipment, &list)
+            .map_err(|e| Failure::Storage(e.to_string()))?;
         std::fs::write(dir.join(format!("report-{n}.dcm")), bytes)?;
     }
     Ok(vec![dir.to_owned()])
@@ -210,34 +323,59 @@ fn write_fna(dir: &Path, device: &Device) -> Result<Vec<PathBuf>, Failure> {
 
 fn oversee(workspace: &mut Workspace, ct: &Tally, fna: &Tally) -> Done {
     let world = world();
-    let finding = |s: &&Settled| matches!(s.outcome, StudyOutcome::Decided { outcome: DecisionOutcome::Finding, .. });
+    let finding = |s: &&Settled| {
+        matches!(
+            s.outcome,
+            StudyOutcome::Decided {
+                outcome: DecisionOutcome::Finding,
+                ..
+            }
+        )
+    };
     let by = || "Dr. A. Demo".to_owned();
     if let Some(first) = fna.settled.iter().find(finding) {
-        let reading = Reading { by: by(), reason: "Agrees with my reading of the smear.".into() };
-        let index = candour_device::oversee(workspace, &world, first.index, Verdict::Agree, &reading)?;
-        say(format_args!("   record {index}: agrees with record {}", first.index));
+        let reading = Reading {
+            by: by(),
+            reason: "Agrees with my reading of the smear.".into(),
+        };
+        let index =
+            candour_device::oversee(workspace, &world, first.index, Verdict::Agree, &reading)?;
+        say(format_args!(
+            "   record {index}: agrees with record {}",
+            first.index
+        ));
     }
     if let Some(last) = ct.settled.iter().rev().find(finding) {
-        let reading = Reading { by: by(), reason: "Vessel crossing, no nodule to my eye; compared with the neighbouring slices.".into() };
-        let index = candour_device::oversee(workspace, &world, last.index, Verdict::Overrule, &reading)?;
-        say(format_args!("   record {index}: overrules record {}", last.index));
+        let reading = Reading {
+            by: by(),
+            reason: "Vessel crossing, no nodule to my eye; compared with the neighbouring slices."
+                .into(),
+        };
+        let index =
+            candour_device::oversee(workspace, &world, last.index, Verdict::Overrule, &reading)?;
+        say(format_args!(
+            "   record {index}: overrules record {}",
+            last.index
+        ));
     }
     Ok(())
 }
 
 /// Shows that a changed byte is found: in the middle of the embedded evidence of a copy in memory.
 fn tampered(pdf: &Path, vkey: &candour_ledger::Vkey) -> Done {
-    let mut evidence = candour_dossier::attached(&std::fs::read(pdf)?).map_err(|e| Failure::Wrong(e.to_string()))?;
+    let mut evidence = candour_dossier::attached(&std::fs::read(pdf)?)
+        .map_err(|e| Failure::Wrong(e.to_string()))?;
     let middle = evidence.len() / 2;
     if let Some(byte) = evidence.get_mut(middle) {
         *byte ^= 1;
     }
     match candour_dossier::verify_evidence(&evidence, Some(vkey)) {
         Err(e) => {
-            say(format_args!("   refused, as it must be, with byte {middle} of its evidence changed: {e}"));
+            say(format_args!(
+                "   refused, as it must be, with byte {middle} of its evidence changed: {e}"
+            ));
             Ok(())
         }
         Ok(_) => Err(Failure::Wrong("a changed byte was not found".into())),
     }
 }
-

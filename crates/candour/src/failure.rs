@@ -34,7 +34,11 @@ impl Failure {
     /// What to tell the user.
     pub(crate) fn text(&self) -> &str {
         match self {
-            Self::Wrong(t) | Self::Misuse(t) | Self::Unreadable(t) | Self::Storage(t) | Self::Model(t) => t,
+            Self::Wrong(t)
+            | Self::Misuse(t)
+            | Self::Unreadable(t)
+            | Self::Storage(t)
+            | Self::Model(t) => t,
         }
     }
 }
@@ -43,7 +47,9 @@ impl From<WorkspaceError> for Failure {
     fn from(e: WorkspaceError) -> Self {
         let text = e.to_string();
         match e {
-            WorkspaceError::Foreign(_) | WorkspaceError::NoDecision(_) | WorkspaceError::Misuse(_) => Self::Misuse(text),
+            WorkspaceError::Foreign(_)
+            | WorkspaceError::NoDecision(_)
+            | WorkspaceError::Misuse(_) => Self::Misuse(text),
             _ => Self::Storage(text),
         }
     }

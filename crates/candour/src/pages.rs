@@ -12,7 +12,9 @@ use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::middleware::{self, Next};
 use axum::response::Response;
 use axum::routing::{get, post};
-use candour_device::{DecisionEntry, Entry, Index, Reading, Shown, WINDOW_LUNG, Workspace, WorkspaceError};
+use candour_device::{
+    DecisionEntry, Entry, Index, Reading, Shown, WINDOW_LUNG, Workspace, WorkspaceError,
+};
 use candour_dicom::Picture;
 use candour_ledger::{LedgerError, View};
 use candour_record::{DecisionOutcome, Purpose, Record, Verdict};
@@ -42,15 +44,32 @@ struct Pages {
 pub(crate) fn serve(dir: &Path, port: u16) -> Done {
     Workspace::view(dir)?;
     let token = random_hex()?;
-    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(2)
+        .enable_all()
+        .build()?;
     runtime.block_on(async {
         let listener = tokio::net::TcpListener::bind(("127.0.0.1", port))
             .await
-            .map_err(|e| Failure::Misuse(format!("127.0.0.1:{port}: {e}; give another port with --port, or 0 for a free one")))?;
+            .map_err(|e| {
+                Failure::Misuse(format!(
+                    "127.0.0.1:{port}: {e}; give another port with --port, or 0 for a free one"
+                ))
+            })?;
         let port = listener.local_addr()?.port();
-        let pages = Arc::new(Pages { dir: dir.to_owned(), port, token, read: Mutex::default(), opened: Mutex::default() });
-        say(format_args!("   pages                http://127.0.0.1:{port}/ (stop with Ctrl-C)"));
-        axum::serve(listener, router(pages)).with_graceful_shutdown(stop()).await?;
+        let pages = Arc::new(Pages {
+            dir: dir.to_owned(),
+            port,
+            token,
+            read: Mutex::default(),
+            opened: Mutex::default(),
+        });
+        say(format_args!(
+            "   pages                http://127.0.0.1:{port}/ (stop with Ctrl-C)"
+        ));
+        axum::serve(listener, router(pages))
+            .with_graceful_shutdown(stop())
+            .await?;
         Ok(())
     })
 }
@@ -73,8 +92,14 @@ fn router(pages: Arc<Pages>) -> Router {
         .route("/ledger/{index}/proof", get(proof))
         .route("/dossier", get(dossiers))
         .route("/dossier/{folder}/{file}", get(dossier_file))
-        .route("/candour.css", get(|| asset("text/css", include_bytes!("../assets/candour.css"))))
-        .route("/candour.js", get(|| asset("text/javascript", include_bytes!("../assets/candour.js"))))
+        .route(
+            "/candour.css",
+            get(|| asset("text/css", include_bytes!("../assets/candour.css"))),
+        )
+        .route(
+            "/candour.js",
+            get(|| asset("text/javascript", include_bytes!("../assets/candour.js"))),
+        )
         .route("/icon.svg", get(|| asset("image/svg+xml", ICON)))
         .fallback(|| async { message(StatusCode::NOT_FOUND, "Not here", "There is no such page.") })
         .layer(middleware::from_fn_with_state(Arc::clone(&pages), guard))
@@ -90,14 +115,20 @@ async fn asset(kind: &'static str, bytes: &'static [u8]) -> Response {
 fn respond(status: StatusCode, kind: &'static str, body: impl Into<Body>) -> Response {
     let mut response = Response::new(body.into());
     *response.status_mut() = status;
-    response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static(kind));
+    response
+        .headers_mut()
+        .insert(header::CONTENT_TYPE, HeaderValue::from_static(kind));
     response
 }
 
 fn html(status: StatusCode, page: &impl Template) -> Response {
     match page.render() {
         Ok(text) => respond(status, "text/html; charset=utf-8", text),
-        Err(_) => respond(StatusCode::INTERNAL_SERVER_ERROR, "text/plain; charset=utf-8", "the page cannot be rendered"),
+        Err(_) => respond(
+            StatusCode::INTERNAL_SERVER_ERROR,
+            "text/plain; charset=utf-8",
+            "the page cannot be rendered",
+        ),
     }
 }
 
@@ -107,24 +138,42 @@ async fn guard(State(pages): State<Arc<Pages>>, request: Request, next: Next) ->
     let mut response = if from_here(request.headers(), pages.port) {
         next.run(request).await
     } else {
-        message(StatusCode::FORBIDDEN, "Refused", "The request names another host than this machine, or comes from a foreign page.")
+        message(
+            StatusCode::FORBIDDEN,
+            "Refused",
+            "The request names another host than this machine, or comes from a foreign page.",
+        )
     };
     let headers = response.headers_mut();
     if !headers.contains_key(header::CONTENT_SECURITY_POLICY) {
-        headers.insert(header::CONTENT_SECURITY_POLICY, HeaderValue::from_static(CSP));
+        headers.insert(
+            header::CONTENT_SECURITY_POLICY,
+            HeaderValue::from_static(CSP),
+        );
     }
-    headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
-    headers.insert(header::REFERRER_POLICY, HeaderValue::from_static("no-referrer"));
+    headers.insert(
+        header::X_CONTENT_TYPE_OPTIONS,
+        HeaderValue::from_static("nosniff"),
+    );
+    headers.insert(
+        header::REFERRER_POLICY,
+        HeaderValue::from_static("no-referrer"),
+    );
     headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
     response
 }
 
 fn from_here(headers: &HeaderMap, port: u16) -> bool {
     let own = [format!("127.0.0.1:{port}"), format!("localhost:{port}")];
-    let text = |name| headers.get(name).and_then(|v: &HeaderValue| v.to_str().ok());
+    let text = |name| {
+        headers
+            .get(name)
+            .and_then(|v: &HeaderValue| v.to_str().ok())
+    };
     let host = text(header::HOST).is_some_and(|h| own.iter().any(|o| o == h));
     // A browser names the origin `null` for a form where the referrer policy hides it; the token decides then.
-    let origin = text(header::ORIGIN).is_none_or(|o| o == "null" || own.iter().any(|h| o == format!("http://{h}")));
+    let origin = text(header::ORIGIN)
+        .is_none_or(|o| o == "null" || own.iter().any(|h| o == format!("http://{h}")));
     host && origin
 }
 
@@ -137,29 +186,49 @@ struct Message<'a> {
 }
 
 fn message(status: StatusCode, title: &str, text: &str) -> Response {
-    html(status, &Message { tab: "", title, text })
+    html(
+        status,
+        &Message {
+            tab: "",
+            title,
+            text,
+        },
+    )
 }
 
 fn failed(e: &WorkspaceError) -> Response {
     match e {
         WorkspaceError::NoDecision(_) => message(StatusCode::NOT_FOUND, "Not here", &e.to_string()),
-        WorkspaceError::Misuse(_) => message(StatusCode::BAD_REQUEST, "Not accepted", &e.to_string()),
+        WorkspaceError::Misuse(_) => {
+            message(StatusCode::BAD_REQUEST, "Not accepted", &e.to_string())
+        }
         WorkspaceError::Ledger(LedgerError::Locked(_)) => message(
             StatusCode::SERVICE_UNAVAILABLE,
             "Busy",
             "Another process is taking studies in. Nothing was lost and nothing was sealed; send it again when that has ended.",
         ),
         // Without paths: they are for the operator's terminal.
-        _ => message(StatusCode::INTERNAL_SERVER_ERROR, "Cannot be shown", "The workspace cannot be read or written. On the machine: candour ledger check."),
+        _ => message(
+            StatusCode::INTERNAL_SERVER_ERROR,
+            "Cannot be shown",
+            "The workspace cannot be read or written. On the machine: candour ledger check.",
+        ),
     }
 }
 
 /// Runs what reads or writes files away from the threads that answer requests.
-async fn blocking(pages: Arc<Pages>, work: impl FnOnce(&Pages) -> Result<Response, WorkspaceError> + Send + 'static) -> Response {
+async fn blocking(
+    pages: Arc<Pages>,
+    work: impl FnOnce(&Pages) -> Result<Response, WorkspaceError> + Send + 'static,
+) -> Response {
     match tokio::task::spawn_blocking(move || work(&pages)).await {
         Ok(Ok(response)) => response,
         Ok(Err(e)) => failed(&e),
-        Err(_) => message(StatusCode::INTERNAL_SERVER_ERROR, "Cannot be shown", "The page could not be made."),
+        Err(_) => message(
+            StatusCode::INTERNAL_SERVER_ERROR,
+            "Cannot be shown",
+            "The page could not be made.",
+        ),
     }
 }
 
@@ -167,7 +236,9 @@ impl Pages {
     fn read(&self) -> Result<Arc<(View, Index)>, WorkspaceError> {
         let view = View::open(&self.dir.join("ledger"))?;
         let note = view.note().to_owned();
-        let Ok(mut held) = self.read.lock() else { return Workspace::view(&self.dir).map(Arc::new) };
+        let Ok(mut held) = self.read.lock() else {
+            return Workspace::view(&self.dir).map(Arc::new);
+        };
         if let Some((_, both)) = held.as_ref().filter(|(n, _)| *n == note) {
             return Ok(Arc::clone(both));
         }
@@ -178,12 +249,18 @@ impl Pages {
 
     fn shown(&self, index: &Index, entry: &DecisionEntry) -> Result<Arc<Shown>, WorkspaceError> {
         let Ok(mut held) = self.opened.lock() else {
-            return Err(WorkspaceError::Misuse("the server must be started again".into()));
+            return Err(WorkspaceError::Misuse(
+                "the server must be started again".into(),
+            ));
         };
         if let Some((_, shown)) = held.as_ref().filter(|(i, _)| *i == entry.index) {
             return Ok(Arc::clone(shown));
         }
-        let shown = Arc::new(candour_device::show(&Workspace::vault(&self.dir)?, index, entry)?);
+        let shown = Arc::new(candour_device::show(
+            &Workspace::vault(&self.dir)?,
+            index,
+            entry,
+        )?);
         *held = Some((entry.index, Arc::clone(&shown)));
         Ok(shown)
     }
@@ -253,7 +330,12 @@ struct WorklistQuery {
 }
 
 fn short_time(at: candour_record::Timestamp) -> String {
-    at.to_string().replace('T', " ").chars().take(19).collect::<String>() + " UTC"
+    at.to_string()
+        .replace('T', " ")
+        .chars()
+        .take(19)
+        .collect::<String>()
+        + " UTC"
 }
 
 async fn worklist(State(pages): State<Arc<Pages>>, Query(query): Query<WorklistQuery>) -> Response {
@@ -262,7 +344,11 @@ async fn worklist(State(pages): State<Arc<Pages>>, Query(query): Query<WorklistQ
         let index = &read.1;
         let c = index.counts();
         let counts: Vec<CountCell> = [
-            ("all", c.finding + c.no_finding + c.abstained + c.refused, "All"),
+            (
+                "all",
+                c.finding + c.no_finding + c.abstained + c.refused,
+                "All",
+            ),
             ("finding", c.finding, "Finding"),
             ("no_finding", c.no_finding, "No finding"),
             ("abstained", c.abstained, "Abstained"),
@@ -270,12 +356,31 @@ async fn worklist(State(pages): State<Arc<Pages>>, Query(query): Query<WorklistQ
         ]
         .map(|(key, count, label)| CountCell { key, count, label })
         .into();
-        let show = query.show.filter(|s| counts.iter().any(|c| c.key == s)).unwrap_or_else(|| "all".into());
+        let show = query
+            .show
+            .filter(|s| counts.iter().any(|c| c.key == s))
+            .unwrap_or_else(|| "all".into());
         let limit = query.limit.unwrap_or(ROWS).clamp(1, 100_000);
-        let all: Vec<WorkRow> = index.entries().iter().rev().filter_map(work_row).filter(|r| show == "all" || r.outcome == show).collect();
+        let all: Vec<WorkRow> = index
+            .entries()
+            .iter()
+            .rev()
+            .filter_map(work_row)
+            .filter(|r| show == "all" || r.outcome == show)
+            .collect();
         let more = all.len().saturating_sub(limit);
         let rows = all.into_iter().take(limit).collect();
-        Ok(html(StatusCode::OK, &Worklist { tab: "worklist", counts, show, rows, more, limit }))
+        Ok(html(
+            StatusCode::OK,
+            &Worklist {
+                tab: "worklist",
+                counts,
+                show,
+                rows,
+                more,
+                limit,
+            },
+        ))
     })
     .await
 }
@@ -305,12 +410,18 @@ fn work_row(entry: &Entry) -> Option<WorkRow> {
             link: format!("/ledger/{}", r.index),
             index: r.index,
             at: short_time(r.at),
-            case: r.refused.case.map_or_else(|| "none".into(), |c| c.to_string().chars().take(8).collect()),
+            case: r.refused.case.map_or_else(
+                || "none".into(),
+                |c| c.to_string().chars().take(8).collect(),
+            ),
             outcome: "refused",
             sign: sign_of("refused"),
             label: label_of("refused"),
             probability: String::new(),
-            detail: format!("{}: {}; allowed: {}", r.refused.criterion, r.refused.found, r.refused.allowed),
+            detail: format!(
+                "{}: {}; allowed: {}",
+                r.refused.criterion, r.refused.found, r.refused.allowed
+            ),
             reader: "",
         }),
         _ => None,
@@ -392,16 +503,28 @@ struct ImageQuery {
 
 impl ImageQuery {
     fn window(&self) -> (f64, f64) {
-        let good = |v: Option<f64>, or: f64, lo: f64, hi: f64| v.filter(|v| v.is_finite()).unwrap_or(or).clamp(lo, hi);
-        (good(self.center, WINDOW_LUNG.0, -2000.0, 4000.0), good(self.width, WINDOW_LUNG.1, 1.0, 8000.0))
+        let good = |v: Option<f64>, or: f64, lo: f64, hi: f64| {
+            v.filter(|v| v.is_finite()).unwrap_or(or).clamp(lo, hi)
+        };
+        (
+            good(self.center, WINDOW_LUNG.0, -2000.0, 4000.0),
+            good(self.width, WINDOW_LUNG.1, 1.0, 8000.0),
+        )
     }
 
     fn opacity(&self) -> f64 {
-        self.opacity.filter(|v| v.is_finite()).unwrap_or(45.0).clamp(0.0, 100.0)
+        self.opacity
+            .filter(|v| v.is_finite())
+            .unwrap_or(45.0)
+            .clamp(0.0, 100.0)
     }
 }
 
-async fn decision(State(pages): State<Arc<Pages>>, UrlPath(index): UrlPath<u64>, Query(query): Query<ImageQuery>) -> Response {
+async fn decision(
+    State(pages): State<Arc<Pages>>,
+    UrlPath(index): UrlPath<u64>,
+    Query(query): Query<ImageQuery>,
+) -> Response {
     blocking(pages, move |pages| {
         let note = query.done.map(|i| format!("Sealed as record #{i}."));
         decision_page(pages, index, query, note)
@@ -409,18 +532,33 @@ async fn decision(State(pages): State<Arc<Pages>>, UrlPath(index): UrlPath<u64>,
     .await
 }
 
-fn decision_page(pages: &Pages, index: u64, query: ImageQuery, message: Option<String>) -> Result<Response, WorkspaceError> {
+fn decision_page(
+    pages: &Pages,
+    index: u64,
+    query: ImageQuery,
+    message: Option<String>,
+) -> Result<Response, WorkspaceError> {
     let read = pages.read()?;
     let (view, derived) = (&read.0, &read.1);
-    let entry = derived.decision(index).ok_or(WorkspaceError::NoDecision(index))?;
+    let entry = derived
+        .decision(index)
+        .ok_or(WorkspaceError::NoDecision(index))?;
     let d = &entry.decided;
     // The page shows nothing whose proof does not verify.
     let proof_fault = view
         .proof(index)
         .map_err(|e| e.to_string())
-        .and_then(|p| p.verify(None, view.vkey()).map(|_| ()).map_err(|e| e.to_string()))
+        .and_then(|p| {
+            p.verify(None, view.vkey())
+                .map(|_| ())
+                .map_err(|e| e.to_string())
+        })
         .err();
-    let shown = if proof_fault.is_some() || d.purpose != Purpose::Use { None } else { Some(pages.shown(derived, entry)?) };
+    let shown = if proof_fault.is_some() || d.purpose != Purpose::Use {
+        None
+    } else {
+        Some(pages.shown(derived, entry)?)
+    };
     let vault = Workspace::vault(&pages.dir)?;
     let x = |p: f64| format!("{:.1}", 20.0 + 600.0 * p);
     let image = shown.as_ref().and_then(|s| image_cell(s, &query));
@@ -429,23 +567,51 @@ fn decision_page(pages: &Pages, index: u64, query: ImageQuery, message: Option<S
         .iter()
         .map(|(i, at, o)| {
             let reading = candour_device::reading(&vault, entry, o);
-            let (name, reason) = reading.map_or_else(|_| ("a reader whose name was erased".into(), String::new()), |r| (r.by, r.reason));
-            let verdict = if o.verdict == Verdict::Agree { "Agreed" } else { "Overruled" };
-            VerdictCell { verdict, name, at: short_time(*at), index: *i, reason }
+            let (name, reason) = reading.map_or_else(
+                |_| ("a reader whose name was erased".into(), String::new()),
+                |r| (r.by, r.reason),
+            );
+            let verdict = if o.verdict == Verdict::Agree {
+                "Agreed"
+            } else {
+                "Overruled"
+            };
+            VerdictCell {
+                verdict,
+                name,
+                at: short_time(*at),
+                index: *i,
+                reason,
+            }
         })
         .collect();
     let key = key_of(d.outcome);
-    let mut sentences = shown.as_ref().map(|s| s.sentences.clone()).unwrap_or_default();
+    let mut sentences = shown
+        .as_ref()
+        .map(|s| s.sentences.clone())
+        .unwrap_or_default();
     if d.purpose == Purpose::Validation {
         sentences.push("A case of a validation cohort: its input lies in the cohort, and no justification was made for it.".into());
     }
-    let figures: Vec<String> = d.explanation.figures.iter().map(|(k, v)| format!("{} {:.3}", k.replace('_', " "), v.get())).collect();
+    let figures: Vec<String> = d
+        .explanation
+        .figures
+        .iter()
+        .map(|(k, v)| {
+            let v = v.get();
+            let digits = if v.fract() == 0.0 { 0 } else { 3 };
+            format!("{} {v:.digits$}", k.replace('_', " "))
+        })
+        .collect();
     let page = DecisionPage {
         tab: "worklist",
         index,
         outcome: key,
         sign: sign_of(key),
-        label: shown.as_ref().map_or_else(|| label_of(key).to_owned(), |s| format!("{}: {}", label_of(key), s.finding)),
+        label: shown.as_ref().map_or_else(
+            || label_of(key).to_owned(),
+            |s| format!("{}: {}", label_of(key), s.finding),
+        ),
         case: d.case.to_string().chars().take(8).collect(),
         message,
         proof_fault,
@@ -455,7 +621,13 @@ fn decision_page(pages: &Pages, index: u64, query: ImageQuery, message: Option<S
         threshold: format!("{:.2}", d.threshold.get()),
         threshold_x: x(d.threshold.get()),
         probability_x: x(d.probability.get()),
-        band: shown.as_ref().and_then(|s| s.abstain_band).map(|(lo, hi)| Band { x: x(lo), width: format!("{:.1}", 600.0 * (hi - lo)) }),
+        band: shown
+            .as_ref()
+            .and_then(|s| s.abstain_band)
+            .map(|(lo, hi)| Band {
+                x: x(lo),
+                width: format!("{:.1}", 600.0 * (hi - lo)),
+            }),
         sentences,
         verdicts,
         token: pages.token.clone(),
@@ -465,12 +637,19 @@ fn decision_page(pages: &Pages, index: u64, query: ImageQuery, message: Option<S
         model: d.model_version.clone(),
         package: d.model.to_string(),
         engine: d.engine.clone(),
-        explanation: format!(
-            "{}, {}{}",
-            d.explanation.method.replace('_', " "),
-            if d.explanation.faithful { "passed its faithfulness test" } else { "not shown: it did not pass its faithfulness test, or none was made" },
-            if figures.is_empty() { String::new() } else { format!(" ({})", figures.join(", ")) }
-        ),
+        explanation: {
+            let test = match (d.explanation.method.as_str(), d.explanation.faithful) {
+                ("none", _) => "",
+                (_, true) => ", passed its faithfulness test",
+                (_, false) => ", not shown: it did not pass its faithfulness test",
+            };
+            let figures = if figures.is_empty() {
+                String::new()
+            } else {
+                format!(" ({})", figures.join(", "))
+            };
+            format!("{}{test}{figures}", d.explanation.method.replace('_', " "))
+        },
         released: entry.released.as_ref().map_or_else(
             || "not yet".into(),
             |(i, r)| format!("{} DICOM objects (record #{i})", r.objects.len()),
@@ -483,7 +662,10 @@ fn image_cell(shown: &Shown, query: &ImageQuery) -> Option<ImageCell> {
     let volume = shown.volume.as_ref()?;
     let [slices, ..] = volume.dims;
     let (center, width) = query.window();
-    let slice = query.slice.unwrap_or(shown.slice + 1).clamp(1, slices.max(1));
+    let slice = query
+        .slice
+        .unwrap_or(shown.slice + 1)
+        .clamp(1, slices.max(1));
     let legend = if shown.map.is_some() {
         "Orange, with a white contour at half of its peak: where covering the image lowers the score. Not where disease is."
     } else {
@@ -501,7 +683,9 @@ fn image_cell(shown: &Shown, query: &ImageQuery) -> Option<ImageCell> {
 }
 
 fn contributions(shown: &Shown) -> Vec<Contribution> {
-    let Some((names, shapley)) = &shown.contributions else { return Vec::new() };
+    let Some((names, shapley)) = &shown.contributions else {
+        return Vec::new();
+    };
     let mut ranked: Vec<(&String, f64, f32)> = names
         .iter()
         .zip(&shapley.contributions)
@@ -509,7 +693,10 @@ fn contributions(shown: &Shown) -> Vec<Contribution> {
         .map(|((n, c), v)| (n, *c, *v))
         .collect();
     ranked.sort_by(|a, b| b.1.abs().total_cmp(&a.1.abs()));
-    let widest = ranked.first().map_or(1.0, |r| r.1.abs()).max(f64::MIN_POSITIVE);
+    let widest = ranked
+        .first()
+        .map_or(1.0, |r| r.1.abs())
+        .max(f64::MIN_POSITIVE);
     ranked
         .into_iter()
         .take(12)
@@ -529,16 +716,30 @@ fn contributions(shown: &Shown) -> Vec<Contribution> {
         .collect()
 }
 
-async fn image(State(pages): State<Arc<Pages>>, UrlPath(index): UrlPath<u64>, Query(query): Query<ImageQuery>) -> Response {
+async fn image(
+    State(pages): State<Arc<Pages>>,
+    UrlPath(index): UrlPath<u64>,
+    Query(query): Query<ImageQuery>,
+) -> Response {
     blocking(pages, move |pages| {
         let read = pages.read()?;
-        let entry = read.1.decision(index).ok_or(WorkspaceError::NoDecision(index))?;
+        let entry = read
+            .1
+            .decision(index)
+            .ok_or(WorkspaceError::NoDecision(index))?;
         let shown = pages.shown(&read.1, entry)?;
-        let volume = shown.volume.as_ref().ok_or(WorkspaceError::NoDecision(index))?;
+        let volume = shown
+            .volume
+            .as_ref()
+            .ok_or(WorkspaceError::NoDecision(index))?;
         let slice = query.slice.unwrap_or(shown.slice + 1).saturating_sub(1);
-        let overlay = shown.map.as_ref().map(|(m, s)| (m, *s, query.opacity() / 100.0));
+        let overlay = shown
+            .map
+            .as_ref()
+            .map(|(m, s)| (m, *s, query.opacity() / 100.0));
         let picture = candour_device::slice_picture(volume, slice, query.window(), overlay);
-        let bytes = png_bytes(&picture).ok_or_else(|| WorkspaceError::Misuse("the picture cannot be encoded".into()))?;
+        let bytes = png_bytes(&picture)
+            .ok_or_else(|| WorkspaceError::Misuse("the picture cannot be encoded".into()))?;
         Ok(respond(StatusCode::OK, "image/png", bytes))
     })
     .await
@@ -546,7 +747,11 @@ async fn image(State(pages): State<Arc<Pages>>, UrlPath(index): UrlPath<u64>, Qu
 
 fn png_bytes(picture: &Picture) -> Option<Vec<u8>> {
     let mut out = Vec::new();
-    let mut encoder = png::Encoder::new(&mut out, u32::try_from(picture.columns).ok()?, u32::try_from(picture.rows).ok()?);
+    let mut encoder = png::Encoder::new(
+        &mut out,
+        u32::try_from(picture.columns).ok()?,
+        u32::try_from(picture.rows).ok()?,
+    );
     encoder.set_color(png::ColorType::Rgb);
     encoder.set_compression(png::Compression::Fast);
     let mut writer = encoder.write_header().ok()?;
@@ -564,7 +769,11 @@ struct OverseeForm {
     verdict: String,
 }
 
-async fn oversee(State(pages): State<Arc<Pages>>, UrlPath(index): UrlPath<u64>, Form(form): Form<OverseeForm>) -> Response {
+async fn oversee(
+    State(pages): State<Arc<Pages>>,
+    UrlPath(index): UrlPath<u64>,
+    Form(form): Form<OverseeForm>,
+) -> Response {
     blocking(pages, move |pages| {
         if form.token != pages.token {
             return Ok(message(StatusCode::FORBIDDEN, "Refused", "The form is not from a page of this server, or the server was started again since. Open the decision again."));
@@ -685,12 +894,17 @@ async fn record(State(pages): State<Arc<Pages>>, UrlPath(index): UrlPath<u64>) -
         let read = pages.read()?;
         let view = &read.0;
         if index >= view.size() {
-            return Ok(message(StatusCode::NOT_FOUND, "Not here", "The ledger has no such record."));
+            return Ok(message(
+                StatusCode::NOT_FOUND,
+                "Not here",
+                "The ledger has no such record.",
+            ));
         }
         let proof = view.proof(index)?;
         let fault = proof.verify(None, view.vkey()).err().map(|e| e.to_string());
         let entry = proof.extra.clone().unwrap_or_default();
-        let kind = Record::parse(&entry).map_or_else(|_| "unknown".to_owned(), |r| r.event.kind().to_owned());
+        let kind = Record::parse(&entry)
+            .map_or_else(|_| "unknown".to_owned(), |r| r.event.kind().to_owned());
         let page = RecordPage {
             tab: "ledger",
             index,
@@ -711,17 +925,26 @@ async fn proof(State(pages): State<Arc<Pages>>, UrlPath(index): UrlPath<u64>) ->
     blocking(pages, move |pages| {
         let read = pages.read()?;
         if index >= read.0.size() {
-            return Ok(message(StatusCode::NOT_FOUND, "Not here", "The ledger has no such record."));
+            return Ok(message(
+                StatusCode::NOT_FOUND,
+                "Not here",
+                "The ledger has no such record.",
+            ));
         }
         let text = read.0.proof(index)?.print();
-        Ok(download(respond(StatusCode::OK, "text/plain; charset=utf-8", text), &format!("record-{index}.tlog-proof")))
+        Ok(download(
+            respond(StatusCode::OK, "text/plain; charset=utf-8", text),
+            &format!("record-{index}.tlog-proof"),
+        ))
     })
     .await
 }
 
 fn download(mut response: Response, name: &str) -> Response {
     if let Ok(value) = HeaderValue::from_str(&format!("attachment; filename=\"{name}\"")) {
-        response.headers_mut().insert(header::CONTENT_DISPOSITION, value);
+        response
+            .headers_mut()
+            .insert(header::CONTENT_DISPOSITION, value);
     }
     response
 }
@@ -758,27 +981,59 @@ struct DossierPage {
 async fn dossiers(State(pages): State<Arc<Pages>>) -> Response {
     blocking(pages, move |pages| {
         let read = pages.read()?;
-        let mut list: Vec<PathBuf> =
-            std::fs::read_dir(pages.dir.join("dossier")).into_iter().flatten().filter_map(|e| e.ok().map(|e| e.path())).filter(|p| p.is_dir()).collect();
+        let mut list: Vec<PathBuf> = std::fs::read_dir(pages.dir.join("dossier"))
+            .into_iter()
+            .flatten()
+            .filter_map(|e| e.ok().map(|e| e.path()))
+            .filter(|p| p.is_dir())
+            .collect();
         list.sort();
-        let dossiers = list.iter().map(|folder| dossier_cell(folder, &read.0)).collect();
-        Ok(html(StatusCode::OK, &DossierPage { tab: "dossier", dossiers }))
+        let dossiers = list
+            .iter()
+            .map(|folder| dossier_cell(folder, &read.0))
+            .collect();
+        Ok(html(
+            StatusCode::OK,
+            &DossierPage {
+                tab: "dossier",
+                dossiers,
+            },
+        ))
     })
     .await
 }
 
 fn dossier_cell(folder: &Path, view: &View) -> DossierCell {
-    let name = folder.file_name().and_then(|n| n.to_str()).unwrap_or("").to_owned();
-    let mut cell = DossierCell { name: name.clone(), folder: name, fault: None, verified: String::new(), files: Vec::new(), claims: Vec::new() };
+    let name = folder
+        .file_name()
+        .and_then(|n| n.to_str())
+        .unwrap_or("")
+        .to_owned();
+    let mut cell = DossierCell {
+        name: name.clone(),
+        folder: name,
+        fault: None,
+        verified: String::new(),
+        files: Vec::new(),
+        claims: Vec::new(),
+    };
     for file in dossier::FILES {
         if let Ok(meta) = std::fs::metadata(folder.join(file)) {
-            cell.files.push(FileCell { name: file.to_owned(), size: format!("{} kB", meta.len().div_ceil(1024)) });
+            cell.files.push(FileCell {
+                name: file.to_owned(),
+                size: format!("{} kB", meta.len().div_ceil(1024)),
+            });
         }
     }
     let pdf = folder.join("technical-documentation.pdf");
     match verify::verify_file(&pdf, Some(view.vkey())) {
         Ok(findings) => cell.verified = findings.checked.join("; "),
-        Err(_) => cell.fault = Some("The PDF does not verify: it was changed, or is not complete. Compile it again.".into()),
+        Err(_) => {
+            cell.fault = Some(
+                "The PDF does not verify: it was changed, or is not complete. Compile it again."
+                    .into(),
+            )
+        }
     }
     let content = std::fs::read(folder.join("evidence.json"))
         .ok()
@@ -790,14 +1045,32 @@ fn dossier_cell(folder: &Path, view: &View) -> DossierCell {
             .claims
             .iter()
             .map(|c| {
-                let number = |v: Option<candour_record::Real>| v.map_or_else(|| "not estimable".to_owned(), |v| format!("{:.3}", v.get()));
+                let number = |v: Option<candour_record::Real>| {
+                    v.map_or_else(|| "not estimable".to_owned(), |v| format!("{:.3}", v.get()))
+                };
                 let count = c.statistic == "count";
                 ClaimCell {
-                    statistic: c.of.clone().unwrap_or_else(|| c.statistic.clone()).replace('_', " "),
-                    value: if count { c.n.to_string() } else { number(c.value) },
-                    interval: c.lower.zip(c.upper).map_or_else(String::new, |(l, u)| format!("{:.3} to {:.3}", l.get(), u.get())),
+                    statistic: c
+                        .of
+                        .clone()
+                        .unwrap_or_else(|| c.statistic.clone())
+                        .replace('_', " "),
+                    value: if count {
+                        c.n.to_string()
+                    } else {
+                        number(c.value)
+                    },
+                    interval: c.lower.zip(c.upper).map_or_else(String::new, |(l, u)| {
+                        format!("{:.3} to {:.3}", l.get(), u.get())
+                    }),
                     method: c.method.clone().unwrap_or_else(|| "count".into()),
-                    cited: c.records.as_ref().map_or_else(|| c.validated.map_or_else(String::new, |i| format!("run of record {i}")), |r| r.len().to_string()),
+                    cited: c.records.as_ref().map_or_else(
+                        || {
+                            c.validated
+                                .map_or_else(String::new, |i| format!("run of record {i}"))
+                        },
+                        |r| r.len().to_string(),
+                    ),
                 }
             })
             .collect();
@@ -805,13 +1078,27 @@ fn dossier_cell(folder: &Path, view: &View) -> DossierCell {
     cell
 }
 
-async fn dossier_file(State(pages): State<Arc<Pages>>, UrlPath((folder, file)): UrlPath<(String, String)>) -> Response {
+async fn dossier_file(
+    State(pages): State<Arc<Pages>>,
+    UrlPath((folder, file)): UrlPath<(String, String)>,
+) -> Response {
     blocking(pages, move |pages| {
-        let plain = folder.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-') && !folder.is_empty();
-        let known = dossier::FILES.iter().find(|f| **f == file).filter(|_| plain);
-        let bytes = known.and_then(|f| std::fs::read(pages.dir.join("dossier").join(&folder).join(f)).ok());
+        let plain = folder
+            .chars()
+            .all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-')
+            && !folder.is_empty();
+        let known = dossier::FILES
+            .iter()
+            .find(|f| **f == file)
+            .filter(|_| plain);
+        let bytes =
+            known.and_then(|f| std::fs::read(pages.dir.join("dossier").join(&folder).join(f)).ok());
         let (Some(name), Some(bytes)) = (known, bytes) else {
-            return Ok(message(StatusCode::NOT_FOUND, "Not here", "There is no such file of a dossier."));
+            return Ok(message(
+                StatusCode::NOT_FOUND,
+                "Not here",
+                "There is no such file of a dossier.",
+            ));
         };
         let kind = match name.rsplit('.').next() {
             Some("pdf") => "application/pdf",
@@ -821,7 +1108,10 @@ async fn dossier_file(State(pages): State<Arc<Pages>>, UrlPath((folder, file)): 
         };
         let mut response = respond(StatusCode::OK, kind, bytes);
         if kind.starts_with("text/html") {
-            response.headers_mut().insert(header::CONTENT_SECURITY_POLICY, HeaderValue::from_static(CSP_DOSSIER));
+            response.headers_mut().insert(
+                header::CONTENT_SECURITY_POLICY,
+                HeaderValue::from_static(CSP_DOSSIER),
+            );
         }
         Ok(response)
     })
@@ -842,7 +1132,13 @@ mod tests {
 
     #[test]
     fn image_controls_take_nothing_impossible() {
-        let query = ImageQuery { slice: None, center: Some(f64::NAN), width: Some(-5.0), opacity: Some(1e9), done: None };
+        let query = ImageQuery {
+            slice: None,
+            center: Some(f64::NAN),
+            width: Some(-5.0),
+            opacity: Some(1e9),
+            done: None,
+        };
         assert_eq!(query.window(), (WINDOW_LUNG.0, 1.0));
         assert_eq!(query.opacity(), 100.0);
     }

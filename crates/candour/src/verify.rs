@@ -21,22 +21,38 @@ pub(crate) struct Findings {
 }
 
 /// Verifies a file by its content. `beside` is the `.tlog-proof` that came with it, if any.
-pub(crate) fn verify(bytes: &[u8], beside: Option<&str>, expected: Option<&Vkey>) -> Result<Findings, String> {
+pub(crate) fn verify(
+    bytes: &[u8],
+    beside: Option<&str>,
+    expected: Option<&Vkey>,
+) -> Result<Findings, String> {
     let mut unchecked = Vec::new();
     if expected.is_none() {
-        unchecked.push("whose key it is: compare it with the one the manufacturer published, or give --key".to_owned());
+        unchecked.push(
+            "whose key it is: compare it with the one the manufacturer published, or give --key"
+                .to_owned(),
+        );
     }
-    unchecked.push("whether what was sealed is true: a seal shows when and what, not that it is right".to_owned());
+    unchecked.push(
+        "whether what was sealed is true: a seal shows when and what, not that it is right"
+            .to_owned(),
+    );
     if bytes.starts_with(b"c2sp.org/tlog-proof") {
         let text = std::str::from_utf8(bytes).map_err(|_| "the proof is not UTF-8")?;
         let proof = TlogProof::parse(text).map_err(|e| e.to_string())?;
         let vkey = expected.ok_or("a .tlog-proof does not hold the key; give it with --key")?;
         let checkpoint = proof.verify(None, vkey).map_err(|e| e.to_string())?;
         let entry = proof.extra.unwrap_or_default();
-        let kind = Record::parse(&entry).map_or_else(|_| "entry".to_owned(), |r| format!("{} of {}", r.event.kind(), r.at));
+        let kind = Record::parse(&entry).map_or_else(
+            |_| "entry".to_owned(),
+            |r| format!("{} of {}", r.event.kind(), r.at),
+        );
         return Ok(Findings {
             checked: vec![
-                format!("record {} ({kind}) is in the log {} of size {}: inclusion proof and signature hold", proof.index, checkpoint.origin, checkpoint.size),
+                format!(
+                    "record {} ({kind}) is in the log {} of size {}: inclusion proof and signature hold",
+                    proof.index, checkpoint.origin, checkpoint.size
+                ),
                 String::from_utf8_lossy(&entry).into_owned(),
             ],
             unchecked,
@@ -49,13 +65,19 @@ pub(crate) fn verify(bytes: &[u8], beside: Option<&str>, expected: Option<&Vkey>
         unchecked.push("the report's other content: patient, study and wording are in the vault, not in the record".into());
         return Ok(Findings {
             checked: vec![
-                format!("the decision is record {} of the log {} of size {}: inclusion proof and signature hold", report.index, report.checkpoint.origin, report.checkpoint.size),
+                format!(
+                    "the decision is record {} of the log {} of size {}: inclusion proof and signature hold",
+                    report.index, report.checkpoint.origin, report.checkpoint.size
+                ),
                 format!(
                     "the report's outcome and probability are the sealed ones: {}, {}",
                     commands::outcome_name(report.decided.outcome),
                     report.decided.probability
                 ),
-                format!("decided by {} (package {})", report.decided.model_version, report.decided.model),
+                format!(
+                    "decided by {} (package {})",
+                    report.decided.model_version, report.decided.model
+                ),
             ],
             unchecked,
             vkey: report.vkey,
@@ -82,7 +104,11 @@ pub(crate) fn verify(bytes: &[u8], beside: Option<&str>, expected: Option<&Vkey>
         }
     }
     unchecked.push("whether a study was left out: that shows only against the whole ledger (candour ledger check)".into());
-    Ok(Findings { checked, unchecked, vkey: verified.vkey })
+    Ok(Findings {
+        checked,
+        unchecked,
+        vkey: verified.vkey,
+    })
 }
 
 /// Checks that these very bytes were sealed as rendered.
@@ -90,37 +116,54 @@ fn rendered(proof: &str, bytes: &[u8], vkey: &Vkey) -> Result<String, String> {
     let wrong = |e: String| format!("the .tlog-proof beside the file: {e}");
     let proof = TlogProof::parse(proof).map_err(|e| wrong(e.to_string()))?;
     proof.verify(None, vkey).map_err(|e| wrong(e.to_string()))?;
-    let record = Record::parse(&proof.extra.unwrap_or_default()).map_err(|e| wrong(e.to_string()))?;
+    let record =
+        Record::parse(&proof.extra.unwrap_or_default()).map_err(|e| wrong(e.to_string()))?;
     match record.event {
-        Event::Rendered(r) if r.digest == Digest::of(bytes) => {
-            Ok(format!("the whole file, byte for byte, is the one that was sealed as rendered (record {})", proof.index))
-        }
-        Event::Rendered(_) => Err("the file is not the one that was sealed as rendered: its bytes were changed".into()),
+        Event::Rendered(r) if r.digest == Digest::of(bytes) => Ok(format!(
+            "the whole file, byte for byte, is the one that was sealed as rendered (record {})",
+            proof.index
+        )),
+        Event::Rendered(_) => Err(
+            "the file is not the one that was sealed as rendered: its bytes were changed".into(),
+        ),
         _ => Err(wrong("it proves another kind of record".into())),
     }
 }
 
 /// As [`verify`], for a file on disk with the proof that lies beside it.
 pub(crate) fn verify_file(path: &Path, expected: Option<&Vkey>) -> Result<Findings, Failure> {
-    let bytes = std::fs::read(path).map_err(|e| Failure::Misuse(format!("{}: {e}", path.display())))?;
+    let bytes =
+        std::fs::read(path).map_err(|e| Failure::Misuse(format!("{}: {e}", path.display())))?;
     let mut name = path.as_os_str().to_owned();
     name.push(".tlog-proof");
     let beside = std::fs::read_to_string(name).ok();
-    verify(&bytes, beside.as_deref(), expected).map_err(|e| Failure::Wrong(format!("NOT GENUINE: {}: {e}", path.display())))
+    verify(&bytes, beside.as_deref(), expected)
+        .map_err(|e| Failure::Wrong(format!("NOT GENUINE: {}: {e}", path.display())))
 }
 
 pub(crate) fn command(args: &cli::Verify) -> Done {
     let expected = args.key.as_deref().map(commands::key).transpose()?;
     if args.file.is_dir() {
-        return commands::ledger(&cli::LedgerCommand::Check { dir: args.file.clone(), key: args.key.clone() });
+        return commands::ledger(&cli::LedgerCommand::Check {
+            dir: args.file.clone(),
+            key: args.key.clone(),
+        });
     }
     let mut findings = verify_file(&args.file, expected.as_ref())?;
     if let Some(dir) = &args.workspace {
         let (view, _) = Workspace::view(dir)?;
         if *view.vkey() != findings.vkey {
-            return Err(Failure::Wrong(format!("NOT GENUINE: the workspace's ledger has the key {}, the file has {}", view.vkey(), findings.vkey)));
+            return Err(Failure::Wrong(format!(
+                "NOT GENUINE: the workspace's ledger has the key {}, the file has {}",
+                view.vkey(),
+                findings.vkey
+            )));
         }
-        findings.checked.push(format!("the key is that of the ledger in {}, which has {} records", dir.display(), view.size()));
+        findings.checked.push(format!(
+            "the key is that of the ledger in {}, which has {} records",
+            dir.display(),
+            view.size()
+        ));
     }
     say(format_args!("GENUINE: {}", args.file.display()));
     for line in &findings.checked {

@@ -8,9 +8,14 @@ use candour_record::Timestamp;
 /// Name and version, as records state it.
 pub(crate) const SOFTWARE: &str = concat!("candour ", env!("CARGO_PKG_VERSION"));
 
-#[expect(clippy::expect_used, reason = "the clamp keeps the time within the years 0 to 9999")]
+#[expect(
+    clippy::expect_used,
+    reason = "the clamp keeps the time within the years 0 to 9999"
+)]
 fn now() -> Timestamp {
-    let millis = jiff::Timestamp::now().as_millisecond().clamp(0, 253_402_300_799_999);
+    let millis = jiff::Timestamp::now()
+        .as_millisecond()
+        .clamp(0, 253_402_300_799_999);
     Timestamp::from_millis(millis).expect("in range")
 }
 
@@ -20,7 +25,11 @@ fn entropy(bytes: &mut [u8]) -> io::Result<()> {
 
 /// The world as libraries take it.
 pub(crate) fn world() -> World<'static> {
-    World { now: &now, entropy: &entropy, software: SOFTWARE }
+    World {
+        now: &now,
+        entropy: &entropy,
+        software: SOFTWARE,
+    }
 }
 
 /// Random bytes, in hex: for names that must not be guessed.

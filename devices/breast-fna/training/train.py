@@ -86,7 +86,7 @@ measurements = [
 
 [output]
 tensor = "logit"
-finding = {{ value = "MALIGNANT-CYTOLOGY", scheme = "99CANDOUR", meaning = "Cytology suspicious for malignancy" }}
+finding = {{ value = "MALIGNANT-CYTO", scheme = "99CANDOUR", meaning = "Cytology suspicious for malignancy" }}
 threshold = {threshold}
 abstain_band = {band}
 
