@@ -87,10 +87,16 @@ pub(crate) fn decimal_string(value: f64) -> String {
     if plain.len() <= 16 {
         return plain;
     }
-    (0..=12)
+    let fixed = (1e-3..1e15).contains(&value.abs());
+    let plain = (0..=14)
         .rev()
-        .map(|digits| format!("{value:.digits$e}"))
-        .find(|text| text.len() <= 16)
+        .filter(|_| fixed)
+        .map(|digits| format!("{value:.digits$}"));
+    let scientific = (0..=12).rev().map(|digits| format!("{value:.digits$e}"));
+    plain
+        .chain(scientific)
+        // Rounding up must not leave the range of double precision.
+        .find(|text| text.len() <= 16 && text.parse::<f64>().is_ok_and(f64::is_finite))
         .unwrap_or_else(|| "0".into())
 }
 

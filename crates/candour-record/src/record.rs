@@ -169,6 +169,7 @@ mod tests {
     // Written by hand from spec/record.md; the leaf hash by `printf '\0%s' "$TEXT" | sha256sum`.
     const TEXT: &str = "{\"at\":\"2026-11-23T10:20:30.007Z\",\"by\":\"candour\",\"case\":\"01010101010101010101010101010101\",\"device\":\"sha256:ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad\",\"kind\":\"Outcome\",\"purpose\":\"validation\",\"reference\":\"positive\",\"standard\":\"histology\",\"version\":1}";
 
+    /// Verifies SRS-001.
     #[test]
     fn canonical_bytes_are_as_specified() {
         assert_eq!(
@@ -180,6 +181,25 @@ mod tests {
     }
 
     const LEAF: &str = "388d6c239c6d94244a0d9dcd8ed4f429c59b119660ceafd1ea9db5773cb0ed0f";
+
+    /// Every kind survives the round trip; no kind's own member may take a shared member's name.
+    #[test]
+    fn no_kind_uses_a_shared_members_name() {
+        use crate::{Loaded, Real};
+        let real = Real::new(0.5).unwrap();
+        let event = Event::Loaded(Loaded {
+            model: Digest::of(b"m"),
+            model_version: "m 1".into(),
+            engine: "e".into(),
+            software: "s".into(),
+            vectors: 1,
+            max_abs_diff: real,
+            tolerance: real,
+            passed: true,
+        });
+        let record = Record { event, ..outcome() };
+        assert_eq!(Record::parse(&record.to_bytes().unwrap()).unwrap(), record);
+    }
 
     #[test]
     fn unknown_kinds_are_kept_and_unknown_members_of_known_kinds_refused() {
