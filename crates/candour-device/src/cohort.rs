@@ -153,7 +153,6 @@ impl Cohort {
 
 impl CohortCase {
     /// The case as it would arrive.
-    #[must_use]
     pub(crate) fn arrival(&self) -> Result<Arrival, ArrivalError> {
         let unreadable = |what: String| ArrivalError::Unreadable(what);
         let mut studies = match &self.material {

@@ -222,7 +222,7 @@ impl Case {
             let z = self.shuffled(i);
             match flaw {
                 Flaw::MissingSlice if z == middle => continue,
-                Flaw::ThickSlices if z % 4 != 0 => continue,
+                Flaw::ThickSlices if !z.is_multiple_of(4) => continue,
                 _ => {}
             }
             let mut file = self.slice(z, Some((flaw, z == middle)))?;

@@ -35,10 +35,13 @@ struct Pages {
     /// Proves that a form came from a page of this server.
     token: String,
     /// The ledger as last read, by its signed note.
-    read: Mutex<Option<(String, Arc<(View, Index)>)>>,
+    read: Mutex<Option<Read>>,
     /// The decision last opened: its images are asked for many times.
     opened: Mutex<Option<(u64, Arc<Shown>)>>,
 }
+
+/// A signed note and the ledger and index it belongs to.
+type Read = (String, Arc<(View, Index)>);
 
 /// Serves the pages on 127.0.0.1 until the process is told to stop.
 pub(crate) fn serve(dir: &Path, port: u16) -> Done {

@@ -1,5 +1,6 @@
 //! The rules of the house, checked on the source itself: arrows between crates, absences, module
 //! docs, and requirements with their tests.
+#![allow(clippy::unwrap_used)]
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
