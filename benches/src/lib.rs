@@ -1,1 +1,1 @@
-//! Side-by-side comparisons with named peers; see `RESULTS.md`.
+//! Side-by-side comparisons with named peers; see `benches/side_by_side.rs` and `RESULTS.md`.
