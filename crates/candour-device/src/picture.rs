@@ -81,28 +81,43 @@ pub fn slice_picture(
     overlay: Option<(&Map, f64, f64)>,
 ) -> Picture {
     let [slices, rows, columns] = volume.dims;
-    let scale = EDGE.div_ceil(rows.max(columns).max(1)).max(1);
+    let [_, row_mm, column_mm] = volume.spacing_mm;
+    // Output pixels are square, so that what is round in the patient is round on the screen.
+    let finest = row_mm.min(column_mm);
+    let stretch = |mm: f64| {
+        if finest > 0.0 && mm.is_finite() {
+            (mm / finest).clamp(1.0, 8.0)
+        } else {
+            1.0
+        }
+    };
+    let largest = (rows as f64 * stretch(row_mm))
+        .max(columns as f64 * stretch(column_mm))
+        .max(1.0);
+    let scale = (EDGE as f64 / largest).ceil().max(1.0);
+    let (per_row, per_column) = (scale * stretch(row_mm), scale * stretch(column_mm));
     let slice = slice.min(slices.saturating_sub(1));
     let grey = Window::linear(window.0, window.1.max(1.0));
     let peak = overlay.map_or(0.0, |(map, ..)| map.peak().1);
-    let (height, width) = (rows * scale, columns * scale);
+    let (height, width) = (
+        (rows as f64 * per_row).round() as usize,
+        (columns as f64 * per_column).round() as usize,
+    );
     let share_at = |r: usize, c: usize| -> f64 {
         let Some((map, spacing, _)) = overlay.filter(|_| peak > 0.0) else {
             return 0.0;
         };
-        let centre = |p: usize| (p as f64 + 0.5) / scale as f64 - 0.5;
-        (sample(
-            map,
-            to_grid(volume, map, spacing, [slice as f64, centre(r), centre(c)]),
-        ) / peak)
-            .clamp(0.0, 1.0)
+        let centre = |p: usize, per: f64| (p as f64 + 0.5) / per - 0.5;
+        let at = [slice as f64, centre(r, per_row), centre(c, per_column)];
+        (sample(map, to_grid(volume, map, spacing, at)) / peak).clamp(0.0, 1.0)
     };
+    let voxel = |p: usize, per: f64| (p as f64 / per) as usize;
     let opacity = overlay.map_or(0.0, |(.., opacity)| opacity.clamp(0.0, 1.0));
     let mut rgb = Vec::with_capacity(height * width);
     for r in 0..height {
         for c in 0..width {
             let hu = volume
-                .voxel([slice, r / scale, c / scale])
+                .voxel([slice, voxel(r, per_row), voxel(c, per_column)])
                 .unwrap_or(-1000.0);
             let base = f64::from(grey.grey(f64::from(hu)));
             let share = if opacity > 0.0 { share_at(r, c) } else { 0.0 };
@@ -248,6 +263,15 @@ mod tests {
         assert_eq!(to_grid(&volume, &map, 1.5, at), [8.0, 2.0, 5.0]);
         assert_eq!(sample(&map, [8.0, 2.0, 5.0]), 1.0);
         assert_eq!(sample(&map, [-3.0, 2.0, 5.0]), 0.0);
+    }
+
+    /// Voxels of 2 mm by 1 mm: the picture is twice as high for each row as it is wide for a column.
+    #[test]
+    fn pixels_on_the_screen_are_square_in_the_patient() {
+        let volume = Volume::from_voxels(vec![0.0; 64 * 128], [1, 64, 128], [1.0, 2.0, 1.0]);
+        let picture = slice_picture(&volume, 0, WINDOW_LUNG, None);
+        assert_eq!((picture.rows, picture.columns), (512, 512));
+        assert_eq!(picture.rgb.len(), 512 * 512);
     }
 
     #[test]

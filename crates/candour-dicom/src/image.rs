@@ -34,7 +34,7 @@ pub struct Pixels {
     pub frames: usize,
     /// Samples per pixel: 1 or 3, interleaved.
     pub samples: usize,
-    /// [frame][row][column][sample].
+    /// `[frame][row][column][sample]`.
     pub values: Vec<i32>,
 }
 

@@ -166,13 +166,13 @@ impl Case {
         &self.truth
     }
 
-    /// The nodule's mask in [slice][row][column] order, slices from feet to head.
+    /// The nodule's mask in `[slice][row][column]` order, slices from feet to head.
     #[must_use]
     pub fn nodule_mask(&self) -> &[bool] {
         &self.mask
     }
 
-    /// HU in [slice][row][column] order, slices from feet to head.
+    /// HU in `[slice][row][column]` order, slices from feet to head.
     #[must_use]
     pub fn hu(&self) -> &[i16] {
         &self.hu

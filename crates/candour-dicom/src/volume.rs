@@ -18,7 +18,7 @@ const SAME_POSITION_MM: f64 = 1e-3;
 /// A regular grid of voxels in patient space.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Volume {
-    /// Rescaled values (HU for CT, stored units else) in [slice][row][column] order; slices run
+    /// Rescaled values (HU for CT, stored units else) in `[slice][row][column]` order; slices run
     /// along the normal of the image plane.
     pub voxels: Vec<f32>,
     /// Number of slices, rows, columns.

@@ -32,10 +32,12 @@ pub(crate) const fn outcome_name(outcome: DecisionOutcome) -> &'static str {
     }
 }
 
-fn line(study: &Settled, as_json: bool) -> String {
-    let case = study
-        .case
-        .map_or_else(|| "none".to_owned(), |c| c.to_string());
+/// One study's line: for people, or as JSON.
+pub(crate) fn line(study: &Settled, as_json: bool) -> String {
+    let case = study.case.map_or_else(
+        || "none".to_owned(),
+        |c| c.to_string().chars().take(8).collect(),
+    );
     if as_json {
         let mut value = json!({ "record": study.index, "leaf": study.leaf.to_string(), "released": study.released });
         if let Some(members) = value.as_object_mut() {

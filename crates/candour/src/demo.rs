@@ -50,7 +50,7 @@ pub(crate) fn demo(args: &cli::Demo) -> Done {
         input.join("ct").display()
     ));
     let ct_tally = commands::take_in(&mut workspace, &ct, &ct_paths, &mut |s| {
-        say(format_args!("   {}", line(s)))
+        say(format_args!("   {}", commands::line(s, false)))
     })?;
     say(format_args!("   {}\n", ct_tally.words()));
 
@@ -60,7 +60,7 @@ pub(crate) fn demo(args: &cli::Demo) -> Done {
         input.join("fna").display()
     ));
     let fna_tally = commands::take_in(&mut workspace, &fna, &fna_paths, &mut |s| {
-        say(format_args!("   {}", line(s)))
+        say(format_args!("   {}", commands::line(s, false)))
     })?;
     say(format_args!("   {}\n", fna_tally.words()));
 
@@ -168,25 +168,6 @@ pub(crate) fn demo(args: &cli::Demo) -> Done {
 
 fn released(tally: &Tally) -> usize {
     tally.settled.iter().map(|s| s.released.len()).sum()
-}
-
-fn line(study: &Settled) -> String {
-    match &study.outcome {
-        StudyOutcome::Decided {
-            outcome,
-            probability,
-        } => {
-            format!(
-                "record {:<4} {:<10} probability {probability:.3}",
-                study.index,
-                commands::outcome_name(*outcome)
-            )
-        }
-        StudyOutcome::Refused(r) => format!(
-            "record {:<4} refused    {}: {} (allowed: {})",
-            study.index, r.criterion, r.found, r.allowed
-        ),
-    }
 }
 
 /// Removes what an earlier demonstration made, and nothing else.

@@ -8,34 +8,20 @@
     clippy::disallowed_methods
 )]
 
+mod common;
+
 use std::fs;
 use std::io::{BufRead as _, BufReader};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::{Command, Output, Stdio};
 use std::sync::mpsc;
 use std::time::Duration;
 
 use candour_dicom::phantom::{Case, Flaw};
-
-const BINARY: &str = env!("CARGO_BIN_EXE_candour");
-
-fn root() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR"))
-        .join("../..")
-        .canonicalize()
-        .unwrap()
-}
-
-fn candour(arguments: &[&str]) -> Output {
-    Command::new(BINARY)
-        .current_dir(root())
-        .args(arguments)
-        .output()
-        .unwrap()
-}
+use common::{BINARY, candour, copy_tree, root, text};
 
 fn stderr(output: &Output) -> String {
-    String::from_utf8_lossy(&output.stderr).into_owned()
+    text(&output.stderr)
 }
 
 /// Runs the command, and checks its exit code and that its one error says `says`.
@@ -45,6 +31,24 @@ fn check(arguments: &[&str], code: i32, says: &str) {
     assert_eq!(output.status.code(), Some(code), "{arguments:?}: {said}");
     assert!(said.contains(says), "{arguments:?}: {said}");
     assert!(!said.contains("panicked"), "{said}");
+}
+
+/// Takes `inputs` in with the CT device and gives its lines; all of them must be decided or refused.
+fn ct(workspace: &Path, inputs: &[&Path]) -> Vec<serde_json::Value> {
+    let mut command = Command::new(BINARY);
+    command.current_dir(root()).args([
+        "run",
+        "--json",
+        "--device",
+        "devices/ct-nodule-phantom",
+        "--workspace",
+    ]);
+    let output = command.arg(workspace).args(inputs).output().unwrap();
+    assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
+    text(&output.stdout)
+        .lines()
+        .map(|l| serde_json::from_str(l).unwrap())
+        .collect()
 }
 
 /// `rows` of the research table, as they might arrive.
@@ -222,19 +226,6 @@ fn a_model_that_does_not_qualify_decides_nothing() {
     );
 }
 
-fn copy_tree(from: &Path, to: &Path) {
-    fs::create_dir_all(to).unwrap();
-    for entry in fs::read_dir(from).unwrap() {
-        let path = entry.unwrap().path();
-        let target = to.join(path.file_name().unwrap());
-        if path.is_dir() {
-            copy_tree(&path, &target)
-        } else {
-            let _ = fs::copy(&path, &target).unwrap();
-        }
-    }
-}
-
 /// Verifies SRS-015 on input that cannot be read: every file has its record and the exit code is 3.
 #[test]
 fn unreadable_input_leaves_a_record_each() {
@@ -288,20 +279,79 @@ fn flawed_studies_are_refused_by_name() {
         {
             fs::write(input.join(format!("{n}.dcm")), file).unwrap();
         }
-        let arguments = [
-            "run",
-            "--json",
-            "--device",
-            "devices/ct-nodule-phantom",
-            "--workspace",
-            workspace.to_str().unwrap(),
-            input.to_str().unwrap(),
-        ];
-        let output = candour(&arguments);
-        assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
-        let line: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+        let line = ct(&workspace, &[&input]).remove(0);
         assert_eq!(line["criterion"], criterion, "{line}");
     }
+}
+
+/// Two different instances under one SOP Instance UID; an image that is no slice; a table of other
+/// measurements.
+#[test]
+fn studies_of_another_kind_are_refused_by_name() {
+    let folder = tempfile::tempdir().unwrap();
+    let workspace = folder.path().join("w");
+    let slices = Case::from_seed(71).series().unwrap();
+    let conflicting = folder.path().join("conflicting");
+    fs::create_dir(&conflicting).unwrap();
+    for (n, file) in slices.iter().enumerate() {
+        fs::write(conflicting.join(format!("{n}.dcm")), file).unwrap();
+    }
+    let mut other = slices[0].clone();
+    let last = other.len() - 1;
+    other[last] ^= 1;
+    fs::write(conflicting.join("again.dcm"), other).unwrap();
+    let few = folder.path().join("few");
+    fs::create_dir(&few).unwrap();
+    fs::write(few.join("0.dcm"), &Case::from_seed(72).series().unwrap()[0]).unwrap();
+    table(&folder.path().join("rows.csv"), 1);
+    for (input, criterion) in [
+        ("conflicting", "unique_instances"),
+        ("few", "slices_min"),
+        ("rows.csv", "modality"),
+    ] {
+        let line = ct(&workspace, &[&folder.path().join(input)]).remove(0);
+        assert_eq!(line["criterion"], criterion, "{line}");
+    }
+}
+
+/// Hostile files in a process that may have no more than 2 GiB: bounds hold before allocation.
+#[cfg(target_os = "linux")]
+#[test]
+fn hostile_input_stays_within_bounded_memory() {
+    let folder = tempfile::tempdir().unwrap();
+    let input = folder.path().join("input");
+    fs::create_dir(&input).unwrap();
+    let head = |body: &[u8]| {
+        [&[0; 128][..], b"DICM\x02\x00\x00\x00UL\x04\x00\x1c\x00\x00\x00\x02\x00\x10\x00UI\x14\x001.2.840.10008.1.2.1\x00", body].concat()
+    };
+    fs::write(
+        input.join("huge.dcm"),
+        head(b"\xe0\x7f\x10\x00OW\x00\x00\xfe\xff\xff\xff\x00\x00"),
+    )
+    .unwrap();
+    let level = b"\x40\x00\x75\x02SQ\x00\x00\xff\xff\xff\xff\xfe\xff\x00\xe0\xff\xff\xff\xff";
+    fs::write(input.join("deep.dcm"), head(&level.repeat(500_000))).unwrap();
+    // 65,535 by 65,535 pixels of 32 bits in 65,535 frames, said to be there.
+    let mut slice = Case::from_seed(73).series().unwrap().remove(0);
+    for tag in [b"\x28\x00\x10\x00US\x02\x00", b"\x28\x00\x11\x00US\x02\x00"] {
+        let at = slice.windows(8).position(|w| w == tag).unwrap() + 8;
+        slice[at..at + 2].fill(0xff);
+    }
+    fs::write(input.join("large.dcm"), slice).unwrap();
+    let script = format!(
+        "ulimit -v 2097152; exec '{BINARY}' run --json --device devices/ct-nodule-phantom --workspace '{}' '{}'",
+        folder.path().join("w").display(),
+        input.display()
+    );
+    let output = Command::new("sh")
+        .current_dir(root())
+        .args(["-c", &script])
+        .output()
+        .unwrap();
+    let lines = String::from_utf8(output.stdout.clone()).unwrap();
+    assert_eq!(output.status.code(), Some(3), "{lines} {}", stderr(&output));
+    assert_eq!(lines.lines().count(), 3, "{lines}");
+    assert!(lines.lines().all(|l| l.contains("refused")), "{lines}");
 }
 
 /// A ZIP of a study gives the very decision that its folder gives.
@@ -321,23 +371,7 @@ fn an_archive_decides_as_its_folder_does() {
     }
     zip.finish().unwrap();
     let workspace = folder.path().join("w");
-    let output = candour(&[
-        "run",
-        "--json",
-        "--device",
-        "devices/ct-nodule-phantom",
-        "--workspace",
-        workspace.to_str().unwrap(),
-        input.to_str().unwrap(),
-        archive.to_str().unwrap(),
-    ]);
-    assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
-    let lines: Vec<serde_json::Value> = output
-        .stdout
-        .split(|b| *b == b'\n')
-        .filter(|l| !l.is_empty())
-        .map(|l| serde_json::from_slice(l).unwrap())
-        .collect();
+    let lines = ct(&workspace, &[&input, &archive]);
     assert_eq!(lines.len(), 2);
     assert_eq!(lines[0]["case"], lines[1]["case"]);
     assert_eq!(lines[0]["probability"], lines[1]["probability"]);

@@ -8,36 +8,21 @@
     clippy::disallowed_methods
 )]
 
+mod common;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::TcpStream;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Output, Stdio};
+use std::process::{Child, Command, Stdio};
 use std::sync::OnceLock;
+
+use common::{candour, copy_tree, root, text};
 
 use candour_dossier::{attached, verify_evidence};
 use candour_ledger::Vkey;
 use candour_record::{Digest, Event, Purpose, Record, Verdict};
-
-fn root() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR"))
-        .join("../..")
-        .canonicalize()
-        .unwrap()
-}
-
-fn candour(arguments: &[&str]) -> Output {
-    Command::new(env!("CARGO_BIN_EXE_candour"))
-        .current_dir(root())
-        .args(arguments)
-        .output()
-        .unwrap()
-}
-
-fn text(bytes: &[u8]) -> String {
-    String::from_utf8_lossy(bytes).into_owned()
-}
 
 struct Demo {
     _folder: tempfile::TempDir,
@@ -330,7 +315,8 @@ fn python(path: &Path, key: &str) -> bool {
     code == Some(0)
 }
 
-/// Verifies SRS-022: one byte in each attached proof, and bytes all over the evidence.
+/// Verifies SRS-022: one byte in every attached proof, and bytes all over the evidence; every ninth
+/// also by the second verifier.
 #[test]
 fn a_changed_byte_of_the_evidence_is_found_by_both() {
     let demo = demo();
@@ -346,14 +332,14 @@ fn a_changed_byte_of_the_evidence_is_found_by_both() {
         .collect();
     assert!(proofs.len() > 300);
     let spread = (0..evidence.len()).step_by(evidence.len() / 60);
-    for at in proofs.iter().step_by(5).copied().chain(spread) {
+    for at in proofs.iter().copied().chain(spread) {
         let mut changed = evidence.clone();
         changed[at] ^= 1;
         assert!(verify_evidence(&changed, Some(&key)).is_err(), "byte {at}");
     }
     let folder = tempfile::tempdir().unwrap();
     let copy = folder.path().join("evidence.json");
-    for at in proofs.iter().step_by(40).copied() {
+    for at in proofs.iter().step_by(9).copied() {
         let mut changed = evidence.clone();
         changed[at] ^= 1;
         fs::write(&copy, changed).unwrap();
@@ -473,19 +459,6 @@ fn nobody_is_named_outside_the_vault() {
     }
 }
 
-fn copy_tree(from: &Path, to: &Path) {
-    fs::create_dir_all(to).unwrap();
-    for entry in fs::read_dir(from).unwrap() {
-        let path = entry.unwrap().path();
-        let target = to.join(path.file_name().unwrap());
-        if path.is_dir() {
-            copy_tree(&path, &target)
-        } else {
-            let _ = fs::copy(&path, &target).unwrap();
-        }
-    }
-}
-
 /// Verifies SRS-017 and SRS-018 on the command line: agree, overrule only with a reason, replay.
 #[test]
 fn readers_rule_and_decisions_replay() {
@@ -595,7 +568,7 @@ impl Drop for Server {
 }
 
 fn serve(workspace: &str) -> Server {
-    let mut child = Command::new(env!("CARGO_BIN_EXE_candour"))
+    let mut child = Command::new(common::BINARY)
         .args(["serve", "--workspace", workspace, "--port", "0"])
         .stdout(Stdio::piped())
         .spawn()
