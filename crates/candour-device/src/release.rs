@@ -24,6 +24,8 @@ const SECONDARY_CAPTURE: &str = "1.2.840.10008.5.1.4.1.1.7";
 
 /// What may be shown of a decision.
 pub struct Shown {
+    /// Who the patient is, so that a reader can be sure whose result he reads.
+    pub patient: PatientIdentity,
     /// The sentences.
     pub sentences: Vec<String>,
     /// Slice (from 0) to show first.
@@ -102,7 +104,9 @@ fn shown(
         .and_then(|s| serde_json::from_slice::<Shapley>(s).ok())
         .map(|s| (words.measurements.clone(), s));
     let [value, scheme, meaning] = &words.finding;
+    let (identity, _) = arrival.identity();
     Ok(Shown {
+        patient: identity,
         sentences: words.sentences,
         slice: words.slice.unwrap_or(0),
         finding: meaning.clone(),

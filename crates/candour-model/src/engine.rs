@@ -138,13 +138,12 @@ impl InferenceEngine for Tract {
     }
 
     fn identity(&self) -> String {
-        format!(
-            "tract-onnx 0.23.9, {} {}",
-            std::env::consts::ARCH,
-            processor()
-        )
+        format!("{TRACT}, {} {}", std::env::consts::ARCH, processor())
     }
 }
+
+/// Name and version of the engine, as records state it; a test compares it with the lock file.
+const TRACT: &str = "tract-onnx 0.23.9";
 
 /// The processor features by which tract chooses its kernels, and with them the last bits.
 fn processor() -> String {
@@ -312,4 +311,29 @@ fn prepare(volume: &Volume, preprocess: &Preprocess, dims: [usize; 3]) -> Vec<f3
         .into_iter()
         .map(|hu| ((f64::from(hu) - low) / (high - low)).clamp(0.0, 1.0) as f32)
         .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    #[test]
+    fn the_engine_is_the_one_in_the_lock_file() {
+        let lock =
+            std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/../../Cargo.lock"))
+                .unwrap();
+        let entry = lock
+            .split("[[package]]")
+            .find(|p| p.contains("name = \"tract-onnx\""))
+            .unwrap();
+        let version = entry
+            .split("version = \"")
+            .nth(1)
+            .unwrap()
+            .split('"')
+            .next()
+            .unwrap();
+        assert_eq!(TRACT, format!("tract-onnx {version}"));
+    }
 }

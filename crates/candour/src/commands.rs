@@ -11,7 +11,7 @@ use serde_json::json;
 
 use crate::failure::Failure;
 use crate::world::world;
-use crate::{Done, cli, say};
+use crate::{Done, cli, say, warn};
 
 /// A progress bar on standard error; silent where that is no terminal.
 pub(crate) fn bar(what: &'static str) -> ProgressBar {

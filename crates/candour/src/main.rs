@@ -33,7 +33,7 @@ fn main() -> ExitCode {
     match done {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => {
-            let _ = writeln!(std::io::stderr(), "candour: {}", failure.text());
+            warn(failure.text());
             ExitCode::from(failure.code())
         }
     }
@@ -43,6 +43,11 @@ fn main() -> ExitCode {
 fn say(line: impl std::fmt::Display) {
     let mut out = std::io::stdout().lock();
     let _ = writeln!(out, "{line}").and_then(|()| out.flush());
+}
+
+/// Tells the user something on standard error.
+fn warn(line: impl std::fmt::Display) {
+    let _ = writeln!(std::io::stderr(), "candour: {line}");
 }
 
 type Done = Result<(), Failure>;

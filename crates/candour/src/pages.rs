@@ -15,7 +15,7 @@ use axum::routing::{get, post};
 use candour_device::{
     DecisionEntry, Entry, Index, Reading, Shown, WINDOW_LUNG, Workspace, WorkspaceError,
 };
-use candour_dicom::Picture;
+use candour_dicom::{PatientIdentity, Picture};
 use candour_ledger::{LedgerError, View};
 use candour_record::{DecisionOutcome, Purpose, Record, Verdict};
 use serde::Deserialize;
@@ -472,6 +472,7 @@ struct DecisionPage {
     outcome: &'static str,
     sign: &'static str,
     label: String,
+    patient: Option<String>,
     case: String,
     message: Option<String>,
     proof_fault: Option<String>,
@@ -616,6 +617,7 @@ fn decision_page(
             |s| format!("{}: {}", label_of(key), s.finding),
         ),
         case: d.case.to_string().chars().take(8).collect(),
+        patient: shown.as_ref().map(|s| patient_line(&s.patient)),
         message,
         proof_fault,
         image,
@@ -659,6 +661,28 @@ fn decision_page(
         ),
     };
     Ok(html(StatusCode::OK, &page))
+}
+
+/// Whose result it is, as a reader compares it with the images' own header. The page is served to this
+/// machine alone and is not stored.
+fn patient_line(patient: &PatientIdentity) -> String {
+    let name = patient.name.expose().replace('^', " ");
+    let parts = [
+        ("", name.trim().to_owned()),
+        ("ID ", patient.id.expose().clone()),
+        ("born ", patient.birth_date.expose().clone()),
+        ("sex ", patient.sex.expose().clone()),
+    ];
+    let said: Vec<String> = parts
+        .iter()
+        .filter(|(_, v)| !v.is_empty())
+        .map(|(k, v)| format!("{k}{v}"))
+        .collect();
+    if said.is_empty() {
+        "not named in the study".into()
+    } else {
+        said.join(", ")
+    }
 }
 
 fn image_cell(shown: &Shown, query: &ImageQuery) -> Option<ImageCell> {
