@@ -174,27 +174,51 @@ def bundle(raw):
     return entries
 
 
+def read_pending(file):
+    """The last committed batch (spec/ledger.md, section 5): its files by path, none if there is no batch."""
+    if not file.exists():
+        return {}
+    head, digest, body = file.read_bytes().split(b"\n", 2)
+    need(head == b"candour-pending@v1" and hashlib.sha256(body).hexdigest().encode() == digest, "private/pending: not the batch that was written")
+    files = {}
+    while body:
+        line, _, body = body.partition(b"\n")
+        path, length = line.decode("utf-8").rsplit(" ", 1)
+        files[path], body = body[: int(length)], body[int(length) :]
+    return files
+
+
 def verify_ledger(folder, expected):
     seen = {"format", "vkey", "checkpoint"}
     need((folder / "format").read_bytes() == b"candour-ledger@v1\n", "format: not known")
     text = (folder / "vkey").read_text("utf-8")
     key = parse_key(text[:-1])
     need(text.endswith("\n") and (not expected or expected == text[:-1]), "vkey: not the expected key")
-    size, root = open_checkpoint((folder / "checkpoint").read_bytes().decode("utf-8"), key)
+    published, root = open_checkpoint((folder / "checkpoint").read_bytes().decode("utf-8"), key)
+    size, roots, pending = published, {published: root}, read_pending(folder / "private/pending")
+    if pending:
+        ahead, root = open_checkpoint(pending["checkpoint"].decode("utf-8"), key)
+        need(roots.setdefault(ahead, root) == root, "private/pending: another root for the checkpoint's size")
+        size = max(size, ahead)
+
+    def read(path):
+        file = folder / path
+        return pending[path] if size > published and path in pending and not file.exists() else file.read_bytes()
+
     level, hashes = 0, []
     for i in range(-(-size // 256)):
         path = tile_path("entries", i, min(256, size - 256 * i))
         seen.add(path)
-        entries = bundle((folder / path).read_bytes())
+        entries = bundle(read(path))
         need(len(entries) == min(256, size - 256 * i), f"{path}: wrong number of entries")
         hashes += [leaf_hash(e) for e in entries]
-    need(mth(hashes) == root, "the entries do not lead to the signed root")
+    need(all(mth(hashes[:n]) == root for n, root in roots.items()), "the entries do not lead to the signed root")
     while hashes:
         for i in range(-(-len(hashes) // 256)):
             part = hashes[256 * i : 256 * i + 256]
             path = tile_path(level, i, len(part))
             seen.add(path)
-            need((folder / path).read_bytes() == b"".join(part), f"{path}: wrong hash")
+            need(read(path) == b"".join(part), f"{path}: wrong hash")
         level, hashes = level + 1, [mth(hashes[i : i + 256]) for i in range(0, len(hashes) // 256 * 256, 256)]
     for file in folder.rglob("*"):
         path = file.relative_to(folder).as_posix()
@@ -203,10 +227,15 @@ def verify_ledger(folder, expected):
         match = re.fullmatch(r"(tile/(?:entries|\d+)/[x0-9/]+)\.p/([1-9]\d{0,2})", path)
         now = match and next((p for p in sorted(seen) if p == match[1] or p.startswith(match[1] + ".p/")), None)
         need(now and int(match[2]) < 256, f"{path}: no such file belongs in a ledger")
-        raw, whole, width = file.read_bytes(), (folder / now).read_bytes(), int(match[2])
+        raw, whole, width = file.read_bytes(), read(now), int(match[2])
         wide = bundle(raw) if "entries" in path else [raw[i : i + 32] for i in range(0, len(raw), 32)]
         need(whole.startswith(raw) and len(wide) == width, f"{path}: not the beginning of its tile")
+    for path, raw in pending.items():
+        differs = path != "checkpoint" and (folder / path).exists() and (folder / path).read_bytes() != raw
+        need(not differs, f"private/pending: another {path} than the log's")
     print(f"ledger of {key[0]}: {size} entries, every leaf, tile, root and the signature recomputed: genuine")
+    if size > published:
+        print(f"{size - published} of them are committed but not yet published")
 
 
 # Records and evidence (spec/record.md, spec/evidence.md).

@@ -1,21 +1,27 @@
 //! Everything recomputed: every leaf, tile, root and signature, and the first wrong byte named.
+//!
+//! A kill may come between a batch's commit and the publication of its last file. Such a batch is part
+//! of the log, so the check covers it: what is not yet on its place is read from `private/pending`.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 use std::path::Path;
 
 use candour_record::Digest;
 
 use crate::checkpoint::{Checkpoint, Vkey};
-use crate::store::FORMAT;
+use crate::store::{FORMAT, PENDING_PATH, parse_pending};
 use crate::tile::{self, WIDTH};
 use crate::tree;
 
 /// What a check covered.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct CheckReport {
-    /// The checkpoint everything leads to.
+    /// The checkpoint everything leads to: the published one, or that of a committed batch which a
+    /// kill kept from being published.
     pub checkpoint: Checkpoint,
+    /// Entries that are committed but not yet published; the next opening for writing publishes them.
+    pub unpublished: u64,
     /// The key it is signed with.
     pub vkey: Vkey,
     /// Entries whose leaf hash was recomputed.
@@ -57,9 +63,10 @@ fn list(dir: &Path, below: &str, out: &mut BTreeSet<String>) -> io::Result<()> {
             format!("{below}/{name}")
         };
         if path == "private" {
-            continue;
-        }
-        if item.file_type()?.is_dir() {
+            if dir.join(PENDING_PATH).is_file() {
+                out.insert(PENDING_PATH.to_owned());
+            }
+        } else if item.file_type()?.is_dir() {
             list(dir, &path, out)?;
         } else {
             out.insert(path);
@@ -68,11 +75,33 @@ fn list(dir: &Path, below: &str, out: &mut BTreeSet<String>) -> io::Result<()> {
     Ok(())
 }
 
-/// Checks the ledger in `dir`, against `expected` if the public key is known from elsewhere.
+/// Checks the ledger in `dir`, against `expected` if the public key is known from elsewhere. A writer
+/// may be at work meanwhile.
 ///
 /// # Errors
 /// The first [`Fault`].
 pub fn check(dir: &Path, expected: Option<&Vkey>) -> Result<CheckReport, Fault> {
+    // What a writer changes between two reads of ours looks like a fault. One that is found while
+    // checkpoint and batch stayed the same is real.
+    let state = || {
+        ["checkpoint", PENDING_PATH].map(|path| {
+            std::fs::read(dir.join(path))
+                .ok()
+                .map(|bytes| Digest::of(&bytes))
+        })
+    };
+    let mut before = state();
+    loop {
+        let result = check_once(dir, expected);
+        let after = state();
+        if result.is_ok() || before == after {
+            return result;
+        }
+        before = after;
+    }
+}
+
+fn check_once(dir: &Path, expected: Option<&Vkey>) -> Result<CheckReport, Fault> {
     let mut files = BTreeSet::new();
     list(dir, "", &mut files).map_err(|e| {
         fault(
@@ -84,6 +113,29 @@ pub fn check(dir: &Path, expected: Option<&Vkey>) -> Result<CheckReport, Fault> 
     check_files(&files, &|path| std::fs::read(dir.join(path)), expected)
 }
 
+/// The last committed batch: its files and its checkpoint.
+fn pending(
+    files: &BTreeSet<String>,
+    read: &dyn Fn(&str) -> io::Result<Vec<u8>>,
+    vkey: &Vkey,
+) -> Result<Option<(BTreeMap<String, Vec<u8>>, Checkpoint)>, Fault> {
+    let wrong = |what: String| fault(PENDING_PATH, 0, what);
+    if !files.contains(PENDING_PATH) {
+        return Ok(None);
+    }
+    let bytes = read(PENDING_PATH)
+        .map_err(|e| fault(PENDING_PATH, None, format!("cannot be read: {e}")))?;
+    let batch = parse_pending(&bytes)
+        .ok_or_else(|| wrong("not the batch that was written, by its digest".into()))?;
+    let batch: BTreeMap<String, Vec<u8>> = batch.into_iter().collect();
+    let note = batch
+        .get("checkpoint")
+        .map(|note| String::from_utf8_lossy(note).into_owned())
+        .ok_or_else(|| wrong("the batch has no checkpoint".into()))?;
+    let checkpoint = Checkpoint::open(&note, vkey).map_err(|e| wrong(e.to_string()))?;
+    Ok(Some((batch, checkpoint)))
+}
+
 /// As [`check`], on any set of files.
 ///
 /// # Errors
@@ -93,23 +145,35 @@ pub fn check_files(
     read: &dyn Fn(&str) -> io::Result<Vec<u8>>,
     expected: Option<&Vkey>,
 ) -> Result<CheckReport, Fault> {
-    let mut seen = BTreeSet::new();
+    let mut seen: BTreeSet<String> = BTreeSet::from([PENDING_PATH.to_owned()]);
     let mut bytes_read = 0;
-    let mut take = |path: String| -> Result<(String, Vec<u8>), Fault> {
-        let bytes = read(&path).map_err(|e| fault(&path, None, format!("cannot be read: {e}")))?;
-        bytes_read += bytes.len() as u64;
-        seen.insert(path.clone());
-        Ok((path, bytes))
+    // Files of a committed batch that is not published yet; none in a ledger at rest.
+    let mut overlay: BTreeMap<String, Vec<u8>> = BTreeMap::new();
+    let get = |path: &str, overlay: &BTreeMap<String, Vec<u8>>| match read(path) {
+        Err(e) if e.kind() == io::ErrorKind::NotFound => overlay
+            .get(path)
+            .cloned()
+            .ok_or_else(|| (path.to_owned(), e)),
+        other => other.map_err(|e| (path.to_owned(), e)),
     };
+    let unreadable =
+        |(path, e): (String, io::Error)| fault(&path, None, format!("cannot be read: {e}"));
+    let mut take =
+        |path: String, overlay: &BTreeMap<String, Vec<u8>>| -> Result<(String, Vec<u8>), Fault> {
+            let bytes = get(&path, overlay).map_err(unreadable)?;
+            bytes_read += bytes.len() as u64;
+            seen.insert(path.clone());
+            Ok((path, bytes))
+        };
 
-    let (path, bytes) = take("format".into())?;
+    let (path, bytes) = take("format".into(), &overlay)?;
     compare(
         &path,
         &bytes,
         FORMAT.as_bytes(),
         "not the format this release writes",
     )?;
-    let (path, bytes) = take("vkey".into())?;
+    let (path, bytes) = take("vkey".into(), &overlay)?;
     let text = String::from_utf8(bytes)
         .map_err(|e| fault(&path, e.utf8_error().valid_up_to(), "not UTF-8"))?;
     let line = text
@@ -123,7 +187,7 @@ pub fn check_files(
             format!("the key is not the expected one, {expected}"),
         ));
     }
-    let (path, bytes) = take("checkpoint".into())?;
+    let (path, bytes) = take("checkpoint".into(), &overlay)?;
     let note = String::from_utf8(bytes).map_err(|e| {
         let valid = e.utf8_error().valid_up_to();
         let line = e
@@ -134,15 +198,23 @@ pub fn check_files(
             .map_or(0, |at| at + 1);
         fault(&path, line, "this line is not UTF-8")
     })?;
-    let checkpoint = Checkpoint::open(&note, &vkey).map_err(|e| fault(&path, 0, format!("{e}")))?;
+    let published = Checkpoint::open(&note, &vkey).map_err(|e| fault(&path, 0, format!("{e}")))?;
+    let batch = pending(files, read, &vkey)?;
+    let checkpoint = match &batch {
+        Some((batch, ahead)) if ahead.size > published.size => {
+            overlay.clone_from(batch);
+            ahead.clone()
+        }
+        _ => published.clone(),
+    };
     let size = checkpoint.size;
 
     // Leaves from the entries, and from the tiles.
     let (mut leaves, mut places, mut stored) = (Vec::new(), Vec::new(), Vec::new());
     for bundle in 0..size.div_ceil(WIDTH) {
         let width = (size - bundle * WIDTH).min(WIDTH);
-        let (path, bytes) = take(tile::bundle_path(bundle, width))?;
-        let (tile_file, tile_bytes) = take(tile::tile_path(0, bundle, width))?;
+        let (path, bytes) = take(tile::bundle_path(bundle, width), &overlay)?;
+        let (tile_file, tile_bytes) = take(tile::tile_path(0, bundle, width), &overlay)?;
         let hashes = tile::hashes(&tile_bytes).filter(|h| h.len() as u64 == width);
         stored.extend(
             hashes.ok_or_else(|| {
@@ -191,11 +263,24 @@ pub fn check_files(
             format!("entry {i}, which begins here, is not the one that was sealed"),
         ));
     }
-    if from_entries != checkpoint.root {
+    let root_at = |size: u64| {
+        let leaves = usize::try_from(size).ok().and_then(|n| leaves.get(..n));
+        leaves.map(tree::root)
+    };
+    if root_at(published.size) != Some(published.root) {
         return Err(fault(
             "checkpoint",
             note.find('\n').unwrap_or(0) + 1,
             "the signed root is not that of these entries and tiles",
+        ));
+    }
+    if let Some((_, last)) = &batch
+        && root_at(last.size) != Some(last.root)
+    {
+        return Err(fault(
+            PENDING_PATH,
+            0,
+            "the batch's signed root is not that of these entries and tiles",
         ));
     }
 
@@ -208,7 +293,10 @@ pub fn check_files(
         }
         let row: Vec<Digest> = full.iter().map(|tile| tree::root(tile)).collect();
         for (index, hashes) in row.chunks(256).enumerate() {
-            let (path, bytes) = take(tile::tile_path(level, index as u64, hashes.len() as u64))?;
+            let (path, bytes) = take(
+                tile::tile_path(level, index as u64, hashes.len() as u64),
+                &overlay,
+            )?;
             compare(
                 &path,
                 &bytes,
@@ -232,9 +320,9 @@ pub fn check_files(
             .find(|p| *p == stem || p.split_once(".p/").is_some_and(|(s, _)| s == stem))
             .cloned();
         let now = now.ok_or_else(|| fault(path, None, "no such file belongs in a ledger"))?;
-        let bytes = read(path).map_err(|e| fault(path, None, format!("cannot be read: {e}")))?;
+        let bytes = get(path, &overlay).map_err(unreadable)?;
         bytes_read += bytes.len() as u64;
-        let now = read(&now).map_err(|e| fault(&now, None, format!("cannot be read: {e}")))?;
+        let now = get(&now, &overlay).map_err(unreadable)?;
         let end = if path.starts_with("tile/entries/") {
             let (entries, _) = tile::entries(&now);
             entries.get(width).map_or(now.len(), |(at, _)| *at)
@@ -248,7 +336,21 @@ pub fn check_files(
             "not the beginning of the tile or bundle it preceded",
         )?;
     }
+    // What the batch says must be what is on its place, if it is there (a full tile replaces a partial).
+    for (path, bytes) in batch.iter().flat_map(|(files, _)| files) {
+        let differs = path != "checkpoint"
+            && files.contains(path)
+            && get(path, &overlay).map_err(unreadable)? != *bytes;
+        if differs {
+            return Err(fault(
+                PENDING_PATH,
+                0,
+                format!("the batch has another {path} than the log"),
+            ));
+        }
+    }
     Ok(CheckReport {
+        unpublished: checkpoint.size - published.size,
         checkpoint,
         vkey,
         entries: size,

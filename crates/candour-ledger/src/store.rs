@@ -21,6 +21,8 @@ use crate::tree;
 /// The content of a ledger's `format` file.
 pub(crate) const FORMAT: &str = "candour-ledger@v1\n";
 const PENDING: &str = "candour-pending@v1\n";
+/// Where the last committed batch lies, below the ledger's folder.
+pub(crate) const PENDING_PATH: &str = "private/pending";
 
 /// Why a ledger cannot be read or written.
 #[derive(Debug, thiserror::Error)]
@@ -449,7 +451,8 @@ fn print_pending(files: &[(String, Vec<u8>)]) -> Vec<u8> {
     out
 }
 
-fn parse_pending(bytes: &[u8]) -> Option<Vec<(String, Vec<u8>)>> {
+/// The files of a committed batch, or `None` when the bytes are not the batch that was written.
+pub(crate) fn parse_pending(bytes: &[u8]) -> Option<Vec<(String, Vec<u8>)>> {
     let rest = bytes.strip_prefix(PENDING.as_bytes())?;
     let (digest, rest) = rest.split_at_checked(64)?;
     let mut body = rest.strip_prefix(b"\n")?;
@@ -551,7 +554,7 @@ impl Ledger {
 
     /// Applies the pending bundle if it is newer than what is published.
     fn replay(&mut self) -> Result<(), LedgerError> {
-        let path = self.view.dir.join("private/pending");
+        let path = self.view.dir.join(PENDING_PATH);
         let bytes = match fs::read(&path) {
             Ok(bytes) => bytes,
             Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(()),
@@ -735,7 +738,7 @@ impl Ledger {
             return Err(damaged(&path, "changed while this process held the lock"));
         }
         self.poisoned = true;
-        let pending = self.view.dir.join("private/pending");
+        let pending = self.view.dir.join(PENDING_PATH);
         self.disk
             .put(
                 &self.view.dir.join("private/tmp"),
@@ -837,6 +840,11 @@ mod tests {
             }
             Err(LedgerError::Storage { .. }) => {}
             Err(other) => panic!("{other}"),
+        }
+        // As the fault left it, before anything is repaired.
+        if at.join("format").exists() {
+            let report = crate::check(&at, None).unwrap_or_else(|f| panic!("{plan:?}: {f}"));
+            assert!(report.entries >= acknowledged as u64, "{plan:?}");
         }
         let mut ledger = match Ledger::open(&at, signer()) {
             Ok(ledger) => ledger,

@@ -50,9 +50,11 @@ fn both_verifiers_agree_on_genuine_and_tampered_ledgers() {
         let mut stack = vec![at.clone()];
         while let Some(file) = stack.pop() {
             if file.is_dir() {
-                if !file.ends_with("private") {
-                    stack.extend(std::fs::read_dir(&file).unwrap().map(|e| e.unwrap().path()));
-                }
+                stack.extend(std::fs::read_dir(&file).unwrap().map(|e| e.unwrap().path()));
+                continue;
+            }
+            // The lock is empty and no part of the log.
+            if file.ends_with("lock") {
                 continue;
             }
             let good = std::fs::read(&file).unwrap();
@@ -87,4 +89,42 @@ fn both_verifiers_agree_on_genuine_and_tampered_ledgers() {
             assert!(python(&[file.to_str().unwrap(), "--key", &key]));
         }
     }
+}
+
+/// What a kill leaves between a batch's commit and its publication: files ahead of the checkpoint, and
+/// some not there yet. It is genuine, and every file of it still counts.
+#[test]
+fn both_verifiers_agree_on_a_batch_that_a_kill_kept_from_being_published() {
+    let dir = tempfile::tempdir().unwrap();
+    let at = dir.path().join("l");
+    let mut ledger =
+        Ledger::create(&at, Signer::new("candour.local/second", &[11; 32]).unwrap()).unwrap();
+    let entries = |n: std::ops::Range<u32>| -> Vec<Vec<u8>> {
+        n.map(|i| format!("entry {i}").into_bytes()).collect()
+    };
+    ledger.append_entries(&entries(0..200)).unwrap();
+    let published = std::fs::read(at.join("checkpoint")).unwrap();
+    ledger.append_entries(&entries(200..300)).unwrap();
+    std::fs::write(at.join("checkpoint"), published).unwrap();
+    let path = at.to_str().unwrap();
+    for gone in ["", "tile/entries/001.p/44", "tile/1/000.p/1", "tile/0/000"] {
+        if !gone.is_empty() {
+            std::fs::remove_file(at.join(gone)).unwrap();
+        }
+        let report = check(&at, None).unwrap();
+        assert_eq!((report.entries, report.unpublished), (300, 100));
+        assert!(python(&[path]), "{gone}");
+    }
+    for file in ["tile/0/001.p/44", "tile/entries/000", "private/pending"] {
+        let good = std::fs::read(at.join(file)).unwrap();
+        let mut bad = good.clone();
+        bad[good.len() - 1] ^= 1;
+        std::fs::write(at.join(file), bad).unwrap();
+        assert_eq!(check(&at, None).unwrap_err().file, file);
+        assert!(!python(&[path]), "{file}");
+        std::fs::write(at.join(file), good).unwrap();
+    }
+    // Without the batch nothing accounts for what lies ahead.
+    std::fs::remove_file(at.join("private/pending")).unwrap();
+    assert!(check(&at, None).is_err() && !python(&[path]));
 }

@@ -11,7 +11,7 @@ use serde_json::json;
 
 use crate::failure::Failure;
 use crate::world::world;
-use crate::{Done, cli, say, warn};
+use crate::{Done, cli, say};
 
 /// A progress bar on standard error; silent where that is no terminal.
 pub(crate) fn bar(what: &'static str) -> ProgressBar {
@@ -320,6 +320,12 @@ pub(crate) fn ledger(command: &cli::LedgerCommand) -> Done {
                 report.entries, report.files, report.bytes, report.checkpoint.size
             ));
             say(&report.vkey);
+            if report.unpublished > 0 {
+                say(format_args!(
+                    "{} of the records are committed but not yet published: a run was interrupted or is going on; the next one publishes them",
+                    report.unpublished
+                ));
+            }
             if expected.is_none() {
                 say(
                     "not checked: whose key that is; compare it with the one that was published, or give --key",

@@ -704,7 +704,11 @@ fn pages_are_served_as_promised() {
     // A reader sees whose result it is; the image's address and the page's do not say.
     let page = text(&server.get(&format!("/decision/{ct}")).body);
     let known = (41..49).map(|s| candour_dicom::phantom::Case::from_seed(s).patient_id());
-    assert!(known.into_iter().any(|id| page.contains(&format!("ID {id}"))));
+    assert!(
+        known
+            .into_iter()
+            .any(|id| page.contains(&format!("ID {id}")))
+    );
     let image = server.get(&format!(
         "/decision/{ct}/image.png?slice=20&center=-600&width=1500&opacity=50"
     ));
