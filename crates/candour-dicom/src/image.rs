@@ -126,10 +126,25 @@ pub fn decode(instance: &Instance) -> Result<Pixels, DicomError> {
                 photometric == "YBR_FULL_422" && allocated == 8,
             )
         }
-        Value::PixelSequence(_) if allocated == 32 => {
-            return Err(DicomError::Pixels(
-                "compressed with 32 bits allocated, which is not decoded here; send it uncompressed",
-            ));
+        Value::PixelSequence(sequence) if allocated == 32 => {
+            if syntax != uids::RLE_LOSSLESS {
+                return Err(DicomError::Pixels(
+                    "compressed with 32 bits allocated, which only RLE can be; send them uncompressed",
+                ));
+            }
+            let mut bytes = Vec::with_capacity(total * 4);
+            if sequence.fragments().len() != frames {
+                return Err(DicomError::Pixels(
+                    "RLE needs one fragment for each frame (PS3.5 A.4.2)",
+                ));
+            }
+            for fragment in sequence.fragments() {
+                let frame = rle_32(fragment, rows * columns, samples);
+                bytes.extend(frame.ok_or(DicomError::Pixels(
+                    "an RLE frame is damaged: its segments do not hold what Rows and Columns say",
+                ))?);
+            }
+            (bytes, false, false)
         }
         Value::PixelSequence(_) => {
             let decoded = instance.object.decode_pixel_data().map_err(|_| DicomError::Pixels("the compressed frames cannot be decoded; they are damaged or of an unusual kind"))?;
@@ -208,6 +223,51 @@ pub fn decode(instance: &Instance) -> Result<Pixels, DicomError> {
         samples,
         values,
     })
+}
+
+/// One RLE frame of 32-bit cells (PS3.5 Annex G), which the library does not decode: a header of up to
+/// 15 segment offsets, then for each sample four segments, the most significant bytes first. Gives
+/// little-endian cells, samples interleaved.
+fn rle_32(frame: &[u8], pixels: usize, samples: usize) -> Option<Vec<u8>> {
+    let (header, _) = frame.get(..64)?.as_chunks::<4>();
+    let mut words = header.iter().map(|w| u32::from_le_bytes(*w) as usize);
+    if words.next() != Some(samples * 4) {
+        return None;
+    }
+    let starts: Vec<usize> = words.take(samples * 4).collect();
+    let mut out = vec![0; pixels * samples * 4];
+    for (n, start) in starts.iter().enumerate() {
+        let end = starts.get(n + 1).copied().unwrap_or(frame.len());
+        let segment = unpack_bits(frame.get(*start..end)?, pixels)?;
+        let first = n / 4 * 4 + (3 - n % 4);
+        for (cell, byte) in out.iter_mut().skip(first).step_by(samples * 4).zip(segment) {
+            *cell = byte;
+        }
+    }
+    Some(out)
+}
+
+/// One RLE segment (PS3.5 G.3.2) of exactly `length` bytes; what follows is padding.
+fn unpack_bits(segment: &[u8], length: usize) -> Option<Vec<u8>> {
+    let mut out = Vec::with_capacity(length);
+    let mut rest = segment;
+    while out.len() < length {
+        let (control, tail) = rest.split_first()?;
+        rest = match control {
+            0..=127 => {
+                let (literal, tail) = tail.split_at_checked(usize::from(*control) + 1)?;
+                out.extend_from_slice(literal);
+                tail
+            }
+            128 => tail,
+            _ => {
+                let (byte, tail) = tail.split_first()?;
+                out.extend(std::iter::repeat_n(*byte, 257 - usize::from(*control)));
+                tail
+            }
+        };
+    }
+    (out.len() == length).then_some(out)
 }
 
 /// Physical values (HU for CT): stored values through the linear modality transformation
@@ -477,6 +537,34 @@ mod tests {
         assert_eq!(
             (sigmoid.grey(0.0), sigmoid.grey(1e9), sigmoid.grey(-1e9)),
             (128, 255, 0)
+        );
+    }
+
+    /// PS3.5 G.3.1 by hand: a literal run, a replicate run, the value 128 that stands for nothing.
+    #[test]
+    fn rle_by_the_standard_s_rules() {
+        let coded = [2, 10, 20, 30, 128, 254, 7];
+        assert_eq!(unpack_bits(&coded, 6), Some(vec![10, 20, 30, 7, 7, 7]));
+        for (bad, length) in [
+            (&coded[..6], 6),
+            (&coded[..2], 1),
+            (&[], 1),
+            (&coded, 7),
+            (&coded, 5),
+        ] {
+            assert_eq!(unpack_bits(bad, length), None);
+        }
+        let mut frame = vec![4, 0, 0, 0];
+        for n in 0..15_u32 {
+            frame.extend((if n < 4 { 64 + 2 * n } else { 0 }).to_le_bytes());
+        }
+        frame.extend([0, 0x12, 0, 0x34, 0, 0x56, 0, 0x78]);
+        assert_eq!(rle_32(&frame, 1, 1), Some(vec![0x78, 0x56, 0x34, 0x12]));
+        assert_eq!((rle_32(&frame, 2, 1), rle_32(&frame, 1, 3)), (None, None));
+        frame[4] = 255;
+        assert_eq!(
+            (rle_32(&frame, 1, 1), rle_32(&frame[..63], 1, 1)),
+            (None, None)
         );
     }
 

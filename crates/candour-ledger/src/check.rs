@@ -113,12 +113,15 @@ fn check_once(dir: &Path, expected: Option<&Vkey>) -> Result<CheckReport, Fault>
     check_files(&files, &|path| std::fs::read(dir.join(path)), expected)
 }
 
+/// Files by path.
+type Files = BTreeMap<String, Vec<u8>>;
+
 /// The last committed batch: its files and its checkpoint.
 fn pending(
     files: &BTreeSet<String>,
     read: &dyn Fn(&str) -> io::Result<Vec<u8>>,
     vkey: &Vkey,
-) -> Result<Option<(BTreeMap<String, Vec<u8>>, Checkpoint)>, Fault> {
+) -> Result<Option<(Files, Checkpoint)>, Fault> {
     let wrong = |what: String| fault(PENDING_PATH, 0, what);
     if !files.contains(PENDING_PATH) {
         return Ok(None);
@@ -127,7 +130,7 @@ fn pending(
         .map_err(|e| fault(PENDING_PATH, None, format!("cannot be read: {e}")))?;
     let batch = parse_pending(&bytes)
         .ok_or_else(|| wrong("not the batch that was written, by its digest".into()))?;
-    let batch: BTreeMap<String, Vec<u8>> = batch.into_iter().collect();
+    let batch: Files = batch.into_iter().collect();
     let note = batch
         .get("checkpoint")
         .map(|note| String::from_utf8_lossy(note).into_owned())
@@ -148,8 +151,8 @@ pub fn check_files(
     let mut seen: BTreeSet<String> = BTreeSet::from([PENDING_PATH.to_owned()]);
     let mut bytes_read = 0;
     // Files of a committed batch that is not published yet; none in a ledger at rest.
-    let mut overlay: BTreeMap<String, Vec<u8>> = BTreeMap::new();
-    let get = |path: &str, overlay: &BTreeMap<String, Vec<u8>>| match read(path) {
+    let mut overlay = Files::new();
+    let get = |path: &str, overlay: &Files| match read(path) {
         Err(e) if e.kind() == io::ErrorKind::NotFound => overlay
             .get(path)
             .cloned()
@@ -158,13 +161,12 @@ pub fn check_files(
     };
     let unreadable =
         |(path, e): (String, io::Error)| fault(&path, None, format!("cannot be read: {e}"));
-    let mut take =
-        |path: String, overlay: &BTreeMap<String, Vec<u8>>| -> Result<(String, Vec<u8>), Fault> {
-            let bytes = get(&path, overlay).map_err(unreadable)?;
-            bytes_read += bytes.len() as u64;
-            seen.insert(path.clone());
-            Ok((path, bytes))
-        };
+    let mut take = |path: String, overlay: &Files| -> Result<(String, Vec<u8>), Fault> {
+        let bytes = get(&path, overlay).map_err(unreadable)?;
+        bytes_read += bytes.len() as u64;
+        seen.insert(path.clone());
+        Ok((path, bytes))
+    };
 
     let (path, bytes) = take("format".into(), &overlay)?;
     compare(
