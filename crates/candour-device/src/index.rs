@@ -46,7 +46,7 @@ pub enum Entry {
     /// The device decided.
     Decision(Box<DecisionEntry>),
     /// It was refused.
-    Refusal(RefusalEntry),
+    Refusal(Box<RefusalEntry>),
 }
 
 /// The derived index of a ledger.
@@ -72,10 +72,6 @@ pub struct Counts {
     pub abstained: usize,
     /// Refusals.
     pub refused: usize,
-    /// Decisions a reader agreed with (by the latest reading).
-    pub agreed: usize,
-    /// Decisions a reader overruled (by the latest reading).
-    pub overruled: usize,
 }
 
 impl Index {
@@ -104,11 +100,11 @@ impl Index {
             }
             Event::Refused(refused) => {
                 self.by_index.insert(index, self.entries.len());
-                self.entries.push(Entry::Refusal(RefusalEntry {
+                self.entries.push(Entry::Refusal(Box::new(RefusalEntry {
                     index,
                     at: record.at,
                     refused: refused.clone(),
-                }));
+                })));
             }
             Event::Released(released) => {
                 if let Some(entry) = self.decision_mut(&released.decision) {
@@ -194,11 +190,6 @@ impl Index {
                         DecisionOutcome::Finding => counts.finding += 1,
                         DecisionOutcome::NoFinding => counts.no_finding += 1,
                         DecisionOutcome::Abstained => counts.abstained += 1,
-                    }
-                    match d.overseen.last().map(|(_, _, o)| o.verdict) {
-                        Some(candour_record::Verdict::Agree) => counts.agreed += 1,
-                        Some(candour_record::Verdict::Overrule) => counts.overruled += 1,
-                        None => {}
                     }
                 }
                 Entry::Refusal(r) if r.refused.purpose == Purpose::Use => counts.refused += 1,

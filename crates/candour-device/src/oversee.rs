@@ -23,7 +23,7 @@ const LONGEST: (usize, usize) = (120, 1000);
 /// Seals a reader's verdict on the decision at `index`. Gives the index of the new record.
 ///
 /// # Errors
-/// When there is no such decision, the name is missing, an overruling has no reason, or it cannot be
+/// When there is no such decision, the name is missing, an edit or overruling has no reason, or it cannot be
 /// sealed.
 pub fn oversee(
     workspace: &mut Workspace,
@@ -37,8 +37,14 @@ pub fn oversee(
     if by.is_empty() {
         return misuse("a reading needs the reader's name");
     }
-    if verdict == Verdict::Overrule && reason.is_empty() {
-        return misuse("overruling needs a reason; say what the device got wrong");
+    match verdict {
+        Verdict::Edit if reason.is_empty() => {
+            return misuse("an edit needs a reason; say what the report will say instead");
+        }
+        Verdict::Overrule if reason.is_empty() => {
+            return misuse("overruling needs a reason; say what the device got wrong");
+        }
+        _ => {}
     }
     if by.chars().count() > LONGEST.0 || reason.chars().count() > LONGEST.1 {
         return misuse("a name has at most 120 characters and a reason at most 1000");

@@ -1,5 +1,6 @@
 //! From what arrives to what is sealed and released, a few studies at a time.
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use candour_model::{
@@ -48,6 +49,8 @@ pub struct Settled {
     pub case: Option<CaseId>,
     /// What came of it.
     pub outcome: StudyOutcome,
+    /// Deviations from the standard that were tolerated: code and how often.
+    pub deviations: BTreeMap<String, u32>,
     /// Files released for it, in the workspace's `out` folder.
     pub released: Vec<String>,
 }
@@ -162,6 +165,7 @@ pub(crate) struct Processed {
     pub(crate) records: Vec<Record>,
     pub(crate) case: Option<CaseId>,
     pub(crate) outcome: StudyOutcome,
+    pub(crate) deviations: BTreeMap<String, u32>,
 }
 
 /// Seals what was processed in one batch, in order of time.
@@ -176,6 +180,7 @@ pub(crate) fn seal(
             records.len() + study.records.len() - 1,
             study.case,
             study.outcome,
+            study.deviations,
         ));
         records.extend(study.records);
     }
@@ -190,7 +195,7 @@ pub(crate) fn seal(
     let sealed = workspace.append(&sorted)?;
     Ok(answers
         .into_iter()
-        .filter_map(|(at, case, outcome)| {
+        .filter_map(|(at, case, outcome, deviations)| {
             let place = order.iter().position(|i| *i == at)?;
             let s = sealed.get(place)?;
             Some(Settled {
@@ -198,6 +203,7 @@ pub(crate) fn seal(
                 leaf: s.leaf,
                 case,
                 outcome,
+                deviations,
                 released: Vec::new(),
             })
         })
@@ -223,7 +229,7 @@ pub(crate) fn process(
                 e.to_string(),
                 "DICOM, ZIP of DICOM, or CSV of measurements",
             );
-            let event = Event::Refused(refused(&refusal, None, purpose));
+            let event = Event::Refused(refused(device, world, &refusal, None, purpose));
             return Ok(Processed {
                 records: vec![Record {
                     at: received_at,
@@ -233,6 +239,7 @@ pub(crate) fn process(
                 }],
                 case: None,
                 outcome: StudyOutcome::Refused(refusal),
+                deviations: BTreeMap::new(),
             });
         }
     };
@@ -249,13 +256,13 @@ pub(crate) fn process(
     if purpose == Purpose::Use {
         parts.push(vault_part("bytes", &arrival.container())?);
     }
-    let deviations = match &arrival.content {
+    let deviations: BTreeMap<String, u32> = match &arrival.content {
         Content::Dicom(study) => study
             .deviations
             .iter()
             .map(|(d, n)| (d.code().to_owned(), *n))
             .collect(),
-        Content::Row(_) => std::collections::BTreeMap::new(),
+        Content::Row(_) => BTreeMap::new(),
     };
     let received = Record {
         at: received_at,
@@ -267,7 +274,7 @@ pub(crate) fn process(
             purpose,
             instances: arrival.count(),
             content,
-            deviations,
+            deviations: deviations.clone(),
             parts,
         }),
     };
@@ -282,6 +289,8 @@ pub(crate) fn process(
     let (event, outcome) = match answer {
         Err(refusal) => (
             Event::Refused(refused(
+                device,
+                world,
                 &refusal,
                 Some((case, patient.subject(), leaf)),
                 purpose,
@@ -334,10 +343,13 @@ pub(crate) fn process(
         records: vec![received, decided],
         case: Some(case),
         outcome,
+        deviations,
     })
 }
 
 fn refused(
+    device: &Device,
+    world: &World<'_>,
     refusal: &Refusal,
     study: Option<(CaseId, candour_record::SubjectId, Digest)>,
     purpose: Purpose,
@@ -347,6 +359,9 @@ fn refused(
         subject: study.map(|s| s.1),
         received: study.map(|s| s.2),
         purpose,
+        model: device.model.digest,
+        model_version: device.model_version(),
+        software: world.software.to_owned(),
         criterion: refusal.criterion.clone(),
         found: refusal.found.clone(),
         allowed: refusal.allowed.clone(),
@@ -359,7 +374,7 @@ pub(crate) fn summary(explanation: Option<&Explanation>) -> ExplanationSummary {
         || ExplanationSummary {
             method: "none".into(),
             faithful: false,
-            figures: std::collections::BTreeMap::new(),
+            figures: BTreeMap::new(),
         },
         |e| ExplanationSummary {
             method: e.method().into(),

@@ -283,8 +283,9 @@ fn in_use(records: &[(u64, Digest, Record)]) -> (Vec<DecisionRow>, Vec<Claim>) {
         "no_finding",
         "abstained",
         "refused",
-        "agree",
-        "overrule",
+        Verdict::Agree.key(),
+        Verdict::Edit.key(),
+        Verdict::Overrule.key(),
     ]
     .map(|k| (k, Vec::new()))
     .into();
@@ -323,14 +324,7 @@ fn in_use(records: &[(u64, Digest, Record)]) -> (Vec<DecisionRow>, Vec<Claim>) {
                     ..row
                 });
             }
-            Event::Overseen(o) => count(
-                if o.verdict == Verdict::Agree {
-                    "agree"
-                } else {
-                    "overrule"
-                },
-                *index,
-            ),
+            Event::Overseen(o) => count(o.verdict.key(), *index),
             _ => {}
         }
     }

@@ -171,6 +171,7 @@ fn count(claim: &Claim) -> Count {
     let of = claim.of.as_deref().unwrap_or("");
     let name = match of {
         "agree" => "readers agreed",
+        "edit" => "readers edited",
         "overrule" => "readers overruled",
         "no_finding" => "no finding",
         other => other,

@@ -10,7 +10,7 @@ use candour_ledger::{Checkpoint, TlogProof, Vkey};
 use candour_record::canonical::{self, Value};
 use candour_record::{
     CaseId, DecisionOutcome, Digest, Event, Outcome, Planned, Purpose, Real, Record, Reference,
-    Validated, Verdict,
+    Validated,
 };
 use candour_statistics::{delong_auc, wilson_interval};
 
@@ -312,11 +312,7 @@ fn counts_as(event: &Event) -> Option<&'static str> {
             DecisionOutcome::Abstained => "abstained",
         }),
         Event::Refused(r) if r.purpose == Purpose::Use => Some("refused"),
-        Event::Overseen(o) => Some(if o.verdict == Verdict::Agree {
-            "agree"
-        } else {
-            "overrule"
-        }),
+        Event::Overseen(o) => Some(o.verdict.key()),
         _ => None,
     }
 }

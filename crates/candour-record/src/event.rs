@@ -24,7 +24,7 @@ pub enum Event {
     Decided(Decided),
     /// Results left the device.
     Released(Released),
-    /// A reader agreed with a decision or overruled it.
+    /// A reader agreed with a decision, edited it or overruled it.
     Overseen(Overseen),
     /// The reference standard for a case became known.
     Outcome(Outcome),
@@ -120,6 +120,12 @@ pub struct Refused {
     pub received: Option<Digest>,
     /// Why it was processed.
     pub purpose: Purpose,
+    /// Digest of the model package that was asked.
+    pub model: Digest,
+    /// Name and version of the model package.
+    pub model_version: String,
+    /// Software name and version.
+    pub software: String,
     /// The criterion that was not met, such as `slice_spacing_mm`.
     pub criterion: String,
     /// What was found: a number, a coded value, never free text from the input.
@@ -221,8 +227,22 @@ pub struct Released {
 pub enum Verdict {
     /// The reader agrees.
     Agree,
+    /// The reader agrees in part; the reason says what the report will say instead.
+    Edit,
     /// The reader overrules the device.
     Overrule,
+}
+
+impl Verdict {
+    /// Its name in records.
+    #[must_use]
+    pub const fn key(self) -> &'static str {
+        match self {
+            Self::Agree => "agree",
+            Self::Edit => "edit",
+            Self::Overrule => "overrule",
+        }
+    }
 }
 
 /// Members of an `Overseen` record.

@@ -1,6 +1,22 @@
-// Image controls only: everything else on the pages works without scripts.
+// Image controls and keys: everything on the pages works without them.
 "use strict";
 (() => {
+  for (const hint of document.querySelectorAll("kbd[hidden], .keys[hidden]")) hint.hidden = false;
+  const click = (id) => document.getElementById(id)?.click();
+  // Editing and overruling need a reason: the key goes to it, and Enter there gives the verdict chosen.
+  let verdict = null;
+  const reason = document.getElementById("reason");
+  const ask = (id) => { verdict = id; reason?.focus(); };
+  reason?.addEventListener("keydown", (event) => {
+    if (event.key === "Enter" && verdict) { event.preventDefault(); click(verdict); }
+  });
+  const keys = { a: () => click("agree"), e: () => ask("edit"), o: () => ask("overrule") };
+  document.addEventListener("keydown", (event) => {
+    if (event.ctrlKey || event.metaKey || event.altKey) return;
+    const typing = /^(INPUT|TEXTAREA|SELECT)$/.test(event.target.tagName) && event.target.type !== "range";
+    const act = typing ? undefined : keys[event.key];
+    if (act) { event.preventDefault(); act(); }
+  });
   const form = document.querySelector("form.controls");
   const image = document.getElementById("slice-image");
   if (!form || !image) return;
@@ -54,16 +70,12 @@
     drag = [event.clientX, event.clientY];
   });
   image.addEventListener("pointerup", () => { drag = null; });
+  // On a slider the arrows move that slider.
+  keys.h = () => { form.elements.opacity.value = Number(form.elements.opacity.value) > 0 ? 0 : 45; update(); };
   document.addEventListener("keydown", (event) => {
-    if (event.ctrlKey || event.metaKey || event.altKey) return;
-    if (/^(INPUT|TEXTAREA|SELECT)$/.test(event.target.tagName) && event.target.type !== "range") return;
-    const click = (id) => { const b = document.getElementById(id); if (b) { event.preventDefault(); b.click(); } };
-    switch (event.key) {
-      case "ArrowUp": case "PageUp": if (event.target.type !== "range") { event.preventDefault(); step("slice", -1); } break;
-      case "ArrowDown": case "PageDown": if (event.target.type !== "range") { event.preventDefault(); step("slice", 1); } break;
-      case "h": form.elements.opacity.value = Number(form.elements.opacity.value) > 0 ? 0 : 45; update(); break;
-      case "a": click("agree"); break;
-      case "o": { const reason = document.getElementById("reason"); if (reason) { event.preventDefault(); reason.focus(); } break; }
-    }
+    if (event.ctrlKey || event.metaKey || event.altKey || document.activeElement?.type === "range") return;
+    if (/^(INPUT|TEXTAREA|SELECT)$/.test(event.target.tagName)) return;
+    const by = { ArrowUp: -1, PageUp: -1, ArrowDown: 1, PageDown: 1 }[event.key];
+    if (by) { event.preventDefault(); step("slice", by); }
   });
 })();

@@ -80,6 +80,7 @@ pub(crate) struct Run {
 }
 
 #[derive(Debug, Args)]
+#[command(group(clap::ArgGroup::new("verdict").required(true)))]
 pub(crate) struct Oversee {
     /// Index of the decision's record in the ledger.
     pub(crate) decision: u64,
@@ -87,16 +88,15 @@ pub(crate) struct Oversee {
     #[arg(long)]
     pub(crate) workspace: PathBuf,
     /// The reader agrees.
-    #[arg(
-        long,
-        conflicts_with = "overrule",
-        required_unless_present = "overrule"
-    )]
+    #[arg(long, group = "verdict")]
     pub(crate) agree: bool,
+    /// The reader agrees in part; the reason says what the report will say instead.
+    #[arg(long, group = "verdict")]
+    pub(crate) edit: bool,
     /// The reader overrules the device.
-    #[arg(long)]
+    #[arg(long, group = "verdict")]
     pub(crate) overrule: bool,
-    /// Why; needed to overrule.
+    /// Why; needed to edit or overrule.
     #[arg(long, default_value = "")]
     pub(crate) reason: String,
     /// The reader's name; kept in the vault only.
@@ -147,7 +147,7 @@ pub(crate) struct Verify {
     /// the file is used and named, and you must compare it yourself.
     #[arg(long)]
     pub(crate) key: Option<String>,
-    /// Also look the file up in this workspace's ledger.
+    /// Also look the file up in this workspace's ledger: whether these very bytes are what left it.
     #[arg(long)]
     pub(crate) workspace: Option<PathBuf>,
 }

@@ -1,5 +1,6 @@
 //! The commands that work on a workspace from the command line.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use candour_device::{Device, Reading, Settled, StudyOutcome, Validation, Workspace};
@@ -41,6 +42,9 @@ pub(crate) fn line(study: &Settled, as_json: bool) -> String {
     if as_json {
         let mut value = json!({ "record": study.index, "leaf": study.leaf.to_string(), "released": study.released });
         if let Some(members) = value.as_object_mut() {
+            if !study.deviations.is_empty() {
+                members.insert("deviations".into(), json!(study.deviations));
+            }
             if let Some(case) = study.case {
                 members.insert("case".into(), json!(case.to_string()));
             }
@@ -62,24 +66,34 @@ pub(crate) fn line(study: &Settled, as_json: bool) -> String {
         }
         return value.to_string();
     }
-    match &study.outcome {
+    let answer = match &study.outcome {
         StudyOutcome::Decided {
             outcome,
             probability,
-        } => {
-            format!(
-                "#{:<5} case {case}  {:<10}  probability {probability:.3}",
-                study.index,
-                outcome_name(*outcome)
-            )
-        }
-        StudyOutcome::Refused(r) => {
-            format!(
-                "#{:<5} case {case}  refused     {}: {}; allowed: {}",
-                study.index, r.criterion, r.found, r.allowed
-            )
-        }
-    }
+        } => format!(
+            "{:<10}  probability {probability:.3}",
+            outcome_name(*outcome)
+        ),
+        StudyOutcome::Refused(r) => format!(
+            "refused     {}: {}; allowed: {}",
+            r.criterion, r.found, r.allowed
+        ),
+    };
+    let tolerated = if study.deviations.is_empty() {
+        String::new()
+    } else {
+        format!("  (tolerated: {})", tolerated(&study.deviations))
+    };
+    format!("#{:<5} case {case}  {answer}{tolerated}", study.index)
+}
+
+/// Deviations from the standard that were tolerated, in words.
+pub(crate) fn tolerated(deviations: &BTreeMap<String, u32>) -> String {
+    let said: Vec<String> = deviations
+        .iter()
+        .map(|(code, n)| format!("{} in {n}", code.replace('_', " ")))
+        .collect();
+    said.join(", ")
 }
 
 /// What a run came to.
@@ -163,10 +177,10 @@ pub(crate) fn run(args: &cli::Run) -> Done {
 
 pub(crate) fn oversee(args: &cli::Oversee) -> Done {
     let mut workspace = open_existing(&args.workspace)?;
-    let verdict = if args.agree {
-        Verdict::Agree
-    } else {
-        Verdict::Overrule
+    let verdict = match (args.agree, args.edit) {
+        (true, _) => Verdict::Agree,
+        (_, true) => Verdict::Edit,
+        _ => Verdict::Overrule,
     };
     let reading = Reading {
         by: args.by.clone(),

@@ -65,7 +65,7 @@ pub(crate) fn demo(args: &cli::Demo) -> Done {
     say(format_args!("   {}\n", fna_tally.words()));
 
     say(
-        "3. A reader agrees with one decision and overrules another; one decision is computed again",
+        "3. A reader agrees with one decision, edits one and overrules one; one decision is computed again",
     );
     oversee(&mut workspace, &ct_tally, &fna_tally)?;
     if let Some(first) = ct_tally
@@ -313,30 +313,37 @@ fn oversee(workspace: &mut Workspace, ct: &Tally, fna: &Tally) -> Done {
             }
         )
     };
-    let by = || "Dr. A. Demo".to_owned();
-    if let Some(first) = fna.settled.iter().find(finding) {
+    let mut findings = fna.settled.iter().filter(finding);
+    let readings = [
+        (
+            findings.next(),
+            Verdict::Agree,
+            "agrees with",
+            "Agrees with my reading of the smear.",
+        ),
+        (
+            findings.next(),
+            Verdict::Edit,
+            "edits",
+            "Malignant cells seen; reported as suspicious only, for the smear is scanty.",
+        ),
+        (
+            ct.settled.iter().rev().find(finding),
+            Verdict::Overrule,
+            "overrules",
+            "Vessel crossing, no nodule to my eye; compared with the neighbouring slices.",
+        ),
+    ];
+    for (study, verdict, does, reason) in readings {
+        let Some(study) = study else { continue };
         let reading = Reading {
-            by: by(),
-            reason: "Agrees with my reading of the smear.".into(),
+            by: "Dr. A. Demo".into(),
+            reason: reason.into(),
         };
-        let index =
-            candour_device::oversee(workspace, &world, first.index, Verdict::Agree, &reading)?;
+        let index = candour_device::oversee(workspace, &world, study.index, verdict, &reading)?;
         say(format_args!(
-            "   record {index}: agrees with record {}",
-            first.index
-        ));
-    }
-    if let Some(last) = ct.settled.iter().rev().find(finding) {
-        let reading = Reading {
-            by: by(),
-            reason: "Vessel crossing, no nodule to my eye; compared with the neighbouring slices."
-                .into(),
-        };
-        let index =
-            candour_device::oversee(workspace, &world, last.index, Verdict::Overrule, &reading)?;
-        say(format_args!(
-            "   record {index}: overrules record {}",
-            last.index
+            "   record {index}: {does} record {}",
+            study.index
         ));
     }
     Ok(())

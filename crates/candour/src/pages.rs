@@ -22,7 +22,7 @@ use serde::Deserialize;
 
 use crate::failure::Failure;
 use crate::world::{random_hex, world};
-use crate::{Done, dossier, say, verify};
+use crate::{Done, commands, dossier, say, verify};
 
 const CSP: &str = "default-src 'none'; img-src 'self'; style-src 'self'; script-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'";
 /// A dossier's page has its own style and its evidence inside, and may do nothing else.
@@ -38,6 +38,8 @@ struct Pages {
     read: Mutex<Option<Read>>,
     /// The decision last opened: its images are asked for many times.
     opened: Mutex<Option<(u64, Arc<Shown>)>>,
+    /// Who ruled last on this machine, so that the next verdict takes one key; kept in memory only.
+    reader: Mutex<String>,
 }
 
 /// A signed note and the ledger and index it belongs to.
@@ -66,6 +68,7 @@ pub(crate) fn serve(dir: &Path, port: u16) -> Done {
             token,
             read: Mutex::default(),
             opened: Mutex::default(),
+            reader: Mutex::default(),
         });
         say(format_args!(
             "   pages                http://127.0.0.1:{port}/ (stop with Ctrl-C)"
@@ -404,6 +407,7 @@ fn work_row(entry: &Entry) -> Option<WorkRow> {
                 detail: d.decided.model_version.clone(),
                 reader: match d.overseen.last().map(|(_, _, o)| o.verdict) {
                     Some(Verdict::Agree) => "agreed",
+                    Some(Verdict::Edit) => "edited",
                     Some(Verdict::Overrule) => "overruled",
                     None => "not read yet",
                 },
@@ -493,6 +497,7 @@ struct DecisionPage {
     package: String,
     engine: String,
     explanation: String,
+    tolerated: Option<String>,
     released: String,
 }
 
@@ -575,10 +580,10 @@ fn decision_page(
                 |_| ("a reader whose name was erased".into(), String::new()),
                 |r| (r.by, r.reason),
             );
-            let verdict = if o.verdict == Verdict::Agree {
-                "Agreed"
-            } else {
-                "Overruled"
+            let verdict = match o.verdict {
+                Verdict::Agree => "Agreed",
+                Verdict::Edit => "Edited",
+                Verdict::Overrule => "Overruled",
             };
             VerdictCell {
                 verdict,
@@ -636,7 +641,7 @@ fn decision_page(
         sentences,
         verdicts,
         token: pages.token.clone(),
-        reader: String::new(),
+        reader: pages.reader.lock().map(|r| r.clone()).unwrap_or_default(),
         size: view.size(),
         at: short_time(entry.at),
         model: d.model_version.clone(),
@@ -655,6 +660,11 @@ fn decision_page(
             };
             format!("{}{test}{figures}", d.explanation.method.replace('_', " "))
         },
+        tolerated: derived
+            .received(entry)
+            .ok()
+            .filter(|r| !r.deviations.is_empty())
+            .map(|r| commands::tolerated(&r.deviations)),
         released: entry.released.as_ref().map_or_else(
             || "not yet".into(),
             |(i, r)| format!("{} DICOM objects (record #{i})", r.objects.len()),
@@ -807,12 +817,16 @@ async fn oversee(
         }
         let verdict = match form.verdict.as_str() {
             "agree" => Verdict::Agree,
+            "edit" => Verdict::Edit,
             "overrule" => Verdict::Overrule,
-            _ => return Err(WorkspaceError::Misuse("the verdict is neither agree nor overrule".into())),
+            _ => return Err(WorkspaceError::Misuse("the verdict is none of agree, edit and overrule".into())),
         };
         let mut workspace = Workspace::open_or_create(&pages.dir, &world())?;
         let reading = Reading { by: form.by, reason: form.reason };
         let sealed = candour_device::oversee(&mut workspace, &world(), index, verdict, &reading)?;
+        if let Ok(mut reader) = pages.reader.lock() {
+            reading.by.trim().clone_into(&mut reader);
+        }
         let mut response = respond(StatusCode::SEE_OTHER, "text/plain; charset=utf-8", "");
         if let Ok(place) = HeaderValue::from_str(&format!("/decision/{index}?done={sealed}")) {
             response.headers_mut().insert(header::LOCATION, place);

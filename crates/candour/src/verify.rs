@@ -4,7 +4,7 @@ use std::path::Path;
 
 use candour_device::Workspace;
 use candour_dossier::{attached, verify_evidence};
-use candour_ledger::{TlogProof, Vkey};
+use candour_ledger::{TlogProof, View, Vkey};
 use candour_record::{Digest, Event, Record};
 
 use crate::failure::Failure;
@@ -130,14 +130,55 @@ fn rendered(proof: &str, bytes: &[u8], vkey: &Vkey) -> Result<String, String> {
     }
 }
 
+/// What a workspace's ledger says of these very bytes; an error in words when it knows them not.
+fn looked_up(view: &View, bytes: &[u8]) -> Result<Result<String, &'static str>, Failure> {
+    if let Some(proof) = std::str::from_utf8(bytes)
+        .ok()
+        .and_then(|text| TlogProof::parse(text).ok())
+    {
+        let there = proof.index < view.size() && view.proof(proof.index)?.extra == proof.extra;
+        return Ok(if there {
+            Ok(format!("record {} is this very entry", proof.index))
+        } else {
+            Err("the workspace's ledger has another entry at this index, or none")
+        });
+    }
+    let digest = Digest::of(bytes);
+    for ((_, record), index) in view.records()?.into_iter().zip(0u64..) {
+        let found = match record.event {
+            Event::Released(r) => r
+                .objects
+                .into_iter()
+                .find(|o| o.digest == digest)
+                .map(|o| format!("released, byte for byte, as {}", o.object.replace('_', " "))),
+            Event::Rendered(r) if r.digest == digest => {
+                Some(format!("rendered, byte for byte, as {}", r.medium))
+            }
+            _ => None,
+        };
+        if let Some(how) = found {
+            return Ok(Ok(format!("{how} (record {index})")));
+        }
+    }
+    Ok(Err(
+        "what is sealed inside holds, but these bytes did not leave this workspace: the rest of the file was changed since (an archive may have corrected the patient's data)",
+    ))
+}
+
+fn read(path: &Path) -> Result<Vec<u8>, Failure> {
+    std::fs::read(path).map_err(|e| Failure::Misuse(format!("{}: {e}", path.display())))
+}
+
 /// As [`verify`], for a file on disk with the proof that lies beside it.
 pub(crate) fn verify_file(path: &Path, expected: Option<&Vkey>) -> Result<Findings, Failure> {
-    let bytes =
-        std::fs::read(path).map_err(|e| Failure::Misuse(format!("{}: {e}", path.display())))?;
+    verify_bytes(path, &read(path)?, expected)
+}
+
+fn verify_bytes(path: &Path, bytes: &[u8], expected: Option<&Vkey>) -> Result<Findings, Failure> {
     let mut name = path.as_os_str().to_owned();
     name.push(".tlog-proof");
     let beside = std::fs::read_to_string(name).ok();
-    verify(&bytes, beside.as_deref(), expected)
+    verify(bytes, beside.as_deref(), expected)
         .map_err(|e| Failure::Wrong(format!("NOT GENUINE: {}: {e}", path.display())))
 }
 
@@ -149,7 +190,8 @@ pub(crate) fn command(args: &cli::Verify) -> Done {
             key: args.key.clone(),
         });
     }
-    let mut findings = verify_file(&args.file, expected.as_ref())?;
+    let bytes = read(&args.file)?;
+    let mut findings = verify_bytes(&args.file, &bytes, expected.as_ref())?;
     if let Some(dir) = &args.workspace {
         let (view, _) = Workspace::view(dir)?;
         if *view.vkey() != findings.vkey {
@@ -159,8 +201,10 @@ pub(crate) fn command(args: &cli::Verify) -> Done {
                 findings.vkey
             )));
         }
+        let found = looked_up(&view, &bytes)?
+            .map_err(|e| Failure::Wrong(format!("NOT GENUINE: {}: {e}", args.file.display())))?;
         findings.checked.push(format!(
-            "the key is that of the ledger in {}, which has {} records",
+            "in the ledger in {}, which has {} records: {found}",
             dir.display(),
             view.size()
         ));

@@ -176,6 +176,75 @@ fn what_left_is_sealed_and_carries_its_proof() {
     }
 }
 
+/// With the workspace at hand, whether the very bytes are those that left it; and a refusal names the
+/// model and the software that refused.
+#[test]
+fn a_file_is_looked_up_in_its_ledger() {
+    let demo = demo();
+    let verify = |file: &Path| {
+        let output = candour(&[
+            "verify",
+            file.to_str().unwrap(),
+            "--key",
+            &demo.key().to_string(),
+            "--workspace",
+            demo.path(),
+        ]);
+        (
+            output.status.code(),
+            text(&output.stdout) + &text(&output.stderr),
+        )
+    };
+    let mut out = Vec::new();
+    files(&demo.workspace.join("out"), &mut out);
+    let report = out
+        .iter()
+        .find(|f| f.to_str().unwrap().ends_with("-report.dcm"))
+        .unwrap();
+    for (file, says) in [
+        (
+            report.clone(),
+            "released, byte for byte, as structured report",
+        ),
+        (
+            demo.dossier("breast-fna", "technical-documentation.pdf"),
+            "as pdf",
+        ),
+        (demo.dossier("breast-fna", "evidence.json"), "as evidence"),
+        (
+            demo.dossier("breast-fna", "evidence.json.tlog-proof"),
+            "is this very entry",
+        ),
+    ] {
+        let (code, said) = verify(&file);
+        assert_eq!(code, Some(0), "{said}");
+        assert!(said.contains(says), "{said}");
+    }
+    // Another patient's name leaves the sealed parts whole; only the ledger knows.
+    let folder = tempfile::tempdir().unwrap();
+    let copy = folder.path().join("x.dcm");
+    let mut bytes = fs::read(report).unwrap();
+    let at = bytes
+        .windows(6)
+        .position(|w| w == b"\x10\x00\x10\x00PN")
+        .unwrap()
+        + 8;
+    bytes[at] = b'Q';
+    fs::write(&copy, bytes).unwrap();
+    assert_eq!(
+        candour(&["verify", copy.to_str().unwrap()]).status.code(),
+        Some(0)
+    );
+    let (code, said) = verify(&copy);
+    assert_eq!(code, Some(1), "{said}");
+    assert!(said.contains("did not leave this workspace"), "{said}");
+    for (_, record) in demo.records() {
+        if let Event::Refused(r) = record.event {
+            assert!(r.software.starts_with("candour ") && r.model_version.ends_with("1.0.0"));
+        }
+    }
+}
+
 fn other_key() -> Vkey {
     candour_ledger::Signer::new("candour.local/other", &[7; 32])
         .unwrap()
@@ -489,6 +558,12 @@ fn readers_rule_and_decisions_replay() {
         ruled(&["--overrule", "--by", "R. Eader", "--reason", "artefact"]),
         Some(0)
     );
+    assert_eq!(ruled(&["--edit", "--by", "R. Eader"]), Some(2));
+    assert_eq!(
+        ruled(&["--edit", "--by", "R. Eader", "--reason", "smaller"]),
+        Some(0)
+    );
+    assert_eq!(ruled(&["--edit", "--agree", "--by", "R. Eader"]), Some(2));
     assert_eq!(ruled(&["--agree", "--by", " "]), Some(2));
     assert_eq!(ruled(&["--by", "R. Eader"]), Some(2));
     assert_eq!(
@@ -508,7 +583,7 @@ fn readers_rule_and_decisions_replay() {
             _ => None,
         })
         .collect();
-    assert_eq!(verdicts, [Verdict::Agree, Verdict::Overrule]);
+    assert_eq!(verdicts, [Verdict::Agree, Verdict::Overrule, Verdict::Edit]);
 
     for (index, device) in [
         (&ct, "devices/ct-nodule-phantom"),
@@ -762,6 +837,12 @@ fn pages_are_served_as_promised() {
     assert_eq!(
         server
             .post(&path, &format!("token={token}&by=X&verdict=overrule"))
+            .status,
+        400
+    );
+    assert_eq!(
+        server
+            .post(&path, &format!("token={token}&by=X&verdict=edit"))
             .status,
         400
     );
