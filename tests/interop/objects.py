@@ -98,9 +98,11 @@ with socket.socket() as s:
 with tempfile.TemporaryDirectory() as received:
     server = subprocess.Popen(["storescp", "-od", received, "+uf", str(port)], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     try:
-        time.sleep(1)
+        for _ in range(100):
+            if run("echoscu", "127.0.0.1", port).returncode == 0:
+                break
+            time.sleep(0.1)
         run("storescu", "-R", "127.0.0.1", port, *reports, *captures)
-        time.sleep(1)
     finally:
         server.terminate()
         server.wait()

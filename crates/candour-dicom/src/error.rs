@@ -69,6 +69,14 @@ pub enum DicomError {
     /// The pixels are not there or do not fit what the header says.
     #[error("pixel data: {0}")]
     Pixels(&'static str),
+    /// A value does not have the form of its value representation (PS3.5 6.2).
+    #[error(
+        "element {tag}: its value does not have the form of its value representation; correct it at its source and send it again"
+    )]
+    Value {
+        /// The element.
+        tag: Tag,
+    },
     /// The library behind could not read it.
     #[error("the data set cannot be read: {0}")]
     Unreadable(&'static str),

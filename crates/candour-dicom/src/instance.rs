@@ -1,6 +1,7 @@
 //! One DICOM instance from bytes: Part 10 (PS3.10 7), or less than that where the rest can be
 //! inferred; what was tolerated is listed.
 
+use std::borrow::Cow;
 use std::fmt;
 use std::io::Read as _;
 
@@ -13,7 +14,7 @@ use dicom_object::{FileDicomObject, InMemDicomObject};
 use dicom_transfer_syntax_registry::TransferSyntaxRegistry;
 
 use crate::DicomError;
-use crate::scan::{Encoding, Scan};
+use crate::scan::{Encoding, Scan, Unknown};
 
 /// The largest instance read, and the largest a deflated one may become.
 pub const MAX_INSTANCE_BYTES: u64 = 2 << 30;
@@ -170,6 +171,39 @@ fn read_meta(bytes: &[u8], start: usize) -> Result<(Option<String>, usize), Dico
     Ok((syntax, at))
 }
 
+/// The data set with a stated length for each element of unknown representation. The library takes their
+/// items for explicit ones, and needs not read them: nothing here looks into unknown elements.
+fn closed<'a>(data_set: &'a [u8], unknown: &[Unknown], encoding: Encoding) -> Cow<'a, [u8]> {
+    let mut out = Cow::Borrowed(data_set);
+    for element in unknown {
+        let length = if encoding.big_endian {
+            element.length.to_be_bytes()
+        } else {
+            element.length.to_le_bytes()
+        };
+        let at = element.length_at..element.length_at + 4;
+        if let Some(place) = out.to_mut().get_mut(at) {
+            place.copy_from_slice(&length);
+        }
+    }
+    out
+}
+
+/// The element at which the library gave up. Its own message is not passed on: it may quote a value.
+fn failing_element(error: &(dyn std::error::Error + 'static)) -> Option<Tag> {
+    use dicom_parser::dataset::read::Error;
+    let mut next = Some(error);
+    while let Some(error) = next {
+        match error.downcast_ref() {
+            Some(Error::ReadValue { tag, .. } | Error::InvalidElementLength { tag, .. }) => {
+                return Some(*tag);
+            }
+            _ => next = error.source(),
+        }
+    }
+    None
+}
+
 impl Instance {
     /// Reads one instance. Never allocates more than a small multiple of the input, or than
     /// [`MAX_INSTANCE_BYTES`] for a deflated one.
@@ -238,15 +272,19 @@ impl Instance {
             (rest, data)
         };
         let mut encoding = encoding_of(&uid);
-        if let Err(error) = Scan::new(data_set, base, encoding).check() {
+        let mut scanned = Scan::new(data_set, base, encoding).check();
+        if let Err(error) = scanned {
             // Files whose header states another encoding than the one used are common enough to
             // be tolerated where the data set itself leaves no doubt.
             let other = inferred.filter(|i| encoding_of(i) != encoding && base == data);
-            let readable =
-                other.filter(|i| Scan::new(data_set, base, encoding_of(i)).check().is_ok());
-            let Some(actual) = readable else {
+            let readable = other.and_then(|i| {
+                let found = Scan::new(data_set, base, encoding_of(i)).check().ok()?;
+                Some((i, found))
+            });
+            let Some((actual, found)) = readable else {
                 return Err(error);
             };
+            scanned = Ok(found);
             deviations.push(Deviation::OtherEncoding);
             actual.clone_into(&mut uid);
             encoding = encoding_of(actual);
@@ -254,8 +292,14 @@ impl Instance {
                 .get(actual)
                 .ok_or(DicomError::Unreadable("no codec"))?;
         }
-        let object = InMemDicomObject::read_dataset_with_ts(data_set, syntax).map_err(|_| {
-            DicomError::Unreadable("a value does not have the form of its value representation")
+        let data_set = closed(data_set, &scanned?, encoding);
+        let object = InMemDicomObject::read_dataset_with_ts(&*data_set, syntax).map_err(|e| {
+            failing_element(&e).map_or(
+                DicomError::Unreadable(
+                    "a value does not have the form of its value representation",
+                ),
+                |tag| DicomError::Value { tag },
+            )
         })?;
         let meta = FileMetaTableBuilder::new()
             .transfer_syntax(&uid)

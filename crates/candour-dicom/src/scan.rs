@@ -1,6 +1,8 @@
 //! A look at a data set's structure before anything is allocated for it: every length lies within
 //! what contains it, and nesting is bounded (PS3.5 7).
 
+use std::cell::RefCell;
+
 use dicom_core::dictionary::{DataDictionary as _, DataDictionaryEntry as _};
 use dicom_core::{Tag, VR};
 use dicom_dictionary_std::StandardDataDictionary;
@@ -38,6 +40,17 @@ pub(crate) struct Scan<'a> {
     /// Added to offsets in errors, which count from the file's start.
     base: usize,
     pub(crate) encoding: Encoding,
+    unknown: RefCell<Vec<Unknown>>,
+}
+
+/// An element of unknown value representation and undefined length: its items are in implicit VR little
+/// endian, whatever is around them (PS3.5 6.2.2 note 2).
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Unknown {
+    /// Where its length stands.
+    pub(crate) length_at: usize,
+    /// How many bytes its value has, the delimiter included.
+    pub(crate) length: u32,
 }
 
 impl<'a> Scan<'a> {
@@ -46,6 +59,7 @@ impl<'a> Scan<'a> {
             bytes,
             base,
             encoding,
+            unknown: RefCell::new(Vec::new()),
         }
     }
 
@@ -127,10 +141,10 @@ impl<'a> Scan<'a> {
         })
     }
 
-    /// Walks the whole data set.
-    pub(crate) fn check(&self) -> Result<(), DicomError> {
-        self.elements(0, self.bytes.len(), 0, self.encoding.explicit, false)
-            .map(|_| ())
+    /// Walks the whole data set. Gives the elements of unknown representation and undefined length.
+    pub(crate) fn check(self) -> Result<Vec<Unknown>, DicomError> {
+        self.elements(0, self.bytes.len(), 0, self.encoding.explicit, false)?;
+        Ok(self.unknown.into_inner())
     }
 
     fn elements(
@@ -169,15 +183,22 @@ impl<'a> Scan<'a> {
             };
             at = if header.length == UNDEFINED {
                 // UN of undefined length holds items in implicit VR (PS3.5 6.2.2).
-                let inner = explicit && header.vr != Some(*b"UN");
-                self.items(
+                let unknown = header.vr == Some(*b"UN");
+                let after = self.items(
                     header.value,
                     end,
                     depth,
-                    inner,
+                    explicit && !unknown,
                     true,
                     header.tag == PIXEL_DATA,
-                )?
+                )?;
+                if unknown && let Ok(length) = u32::try_from(after - header.value) {
+                    let length_at = header.value - 4;
+                    self.unknown
+                        .borrow_mut()
+                        .push(Unknown { length_at, length });
+                }
+                after
             } else {
                 let next = self.within(header, at, end)?;
                 if sequence {

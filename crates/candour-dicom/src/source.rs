@@ -62,18 +62,19 @@ pub enum SourceError {
 /// # Errors
 /// When the system refuses or there are more than the limit.
 pub fn files(path: &Path, limits: &Limits) -> Result<Vec<PathBuf>, SourceError> {
-    let io = |path: &Path| {
-        let path = path.to_owned();
-        move |source| SourceError::Io { path, source }
+    // Only the path that was asked for is named: folders below it may be named after patients.
+    let io = |source| SourceError::Io {
+        path: path.to_owned(),
+        source,
     };
-    if !std::fs::metadata(path).map_err(io(path))?.is_dir() {
+    if !std::fs::metadata(path).map_err(io)?.is_dir() {
         return Ok(vec![path.to_owned()]);
     }
     let (mut found, mut folders) = (Vec::new(), vec![path.to_owned()]);
     while let Some(folder) = folders.pop() {
-        for entry in std::fs::read_dir(&folder).map_err(io(&folder))? {
-            let entry = entry.map_err(io(&folder))?;
-            let kind = entry.file_type().map_err(io(&folder))?;
+        for entry in std::fs::read_dir(&folder).map_err(io)? {
+            let entry = entry.map_err(io)?;
+            let kind = entry.file_type().map_err(io)?;
             if kind.is_dir() {
                 folders.push(entry.path());
             } else if kind.is_file() {

@@ -139,6 +139,38 @@ fn lying_lengths_and_endless_nesting_are_refused() {
     }
 }
 
+/// PS3.5 6.2.2 note 2: a sequence that somebody on the way did not know, as UN of undefined length with
+/// its items in implicit VR, within explicit ones. It reads as if it were not there.
+#[test]
+fn unknown_sequences_of_undefined_length_are_passed_over() {
+    let file = Case::from_seed(5).series().unwrap().remove(0);
+    let plain = Instance::parse(&file).unwrap();
+    // Before the pixel data, where a private group may stand.
+    let at = file
+        .windows(6)
+        .rposition(|w| w == b"\xe0\x7f\x10\x00OW")
+        .unwrap();
+    let unknown = b"\x11\x70\x10\x10UN\x00\x00\xff\xff\xff\xff\xfe\xff\x00\xe0\xff\xff\xff\xff\x11\x70\x20\x10\x06\x00\x00\x00SECRET\xfe\xff\x0d\xe0\x00\x00\x00\x00\xfe\xff\xdd\xe0\x00\x00\x00\x00";
+    let with = [&file[..at], unknown, &file[at..]].concat();
+    let read = Instance::parse(&with).unwrap();
+    assert_eq!(image::decode(&read), image::decode(&plain));
+    assert!(read.deviations.is_empty());
+    for cut in 0..unknown.len() {
+        assert!(Instance::parse(&with[..at + cut]).is_err() || cut == 0);
+    }
+    // Where the library gives up, the element is named and its value is not.
+    let bad = part10(
+        EXPLICIT,
+        b"\x08\x00\x15\x11SQ\x00\x00\xff\xff\xff\xff\xfe\xff\x00\xe0\xff\xff\xff\xff\x28\x00\x10\x00SS\x03\x00SECRET\xfe\xff\x0d\xe0\x00\x00\x00\x00\xfe\xff\xdd\xe0\x00\x00\x00\x00",
+    );
+    assert!(
+        !Instance::parse(&bad)
+            .unwrap_err()
+            .to_string()
+            .contains("SECRET")
+    );
+}
+
 /// Verifies SRS-010.
 #[test]
 fn syntaxes_that_are_not_decoded_exactly_are_refused_by_name() {
