@@ -1,15 +1,21 @@
-"""Looks at the pages in headless Chromium: that they render, that the image controls work with a
-script, that nothing breaks the policy, and that they work without scripts.
+"""Looks at the pages in headless Chromium: that they render, that the image controls and the keys work
+with a script, that nothing breaks the policy, and that they work without scripts.
 
-    python3 tests/interop/pages.py BINARY WORKSPACE FOLDER
+    python3 tests/interop/pages.py BINARY WORKSPACE FOLDER DECISION MEASURED
 
-Writes the screenshots to FOLDER."""
+DECISION and MEASURED are indices of decisions, on a volume and on measurements. Writes the screenshots to
+FOLDER; gives two verdicts."""
 import pathlib
 import subprocess
 import sys
 
 import numpy as np
 from PIL import Image
+from selenium import webdriver
+from selenium.webdriver.chrome.service import Service
+from selenium.webdriver.common.by import By
+from selenium.webdriver.common.keys import Keys
+from selenium.webdriver.support.wait import WebDriverWait
 
 binary, workspace, folder = sys.argv[1], sys.argv[2], pathlib.Path(sys.argv[3])
 folder.mkdir(parents=True, exist_ok=True)
@@ -31,6 +37,42 @@ def row(what, good):
         wrong.append(what)
 
 
+def keyboard(driver, decision, measured):
+    """A reader who never touches the mouse."""
+    def body():
+        return driver.find_element(By.TAG_NAME, "body")
+
+    def caption():
+        return driver.find_element(By.ID, "slice-caption").text
+
+    def until(what, condition):
+        try:
+            WebDriverWait(driver, 10).until(lambda _: condition())
+            row(what, True)
+        except Exception:
+            row(what, False)
+
+    driver.get(f"{base}/decision/{decision}")
+    before = int(caption().split()[1])
+    body().send_keys(Keys.ARROW_DOWN)
+    until("keyboard: an arrow goes to the next slice", lambda: int(caption().split()[1]) == before + 1)
+    body().send_keys("h")
+    until("keyboard: h takes the overlay away", lambda: "overlay 0 %" in caption())
+    driver.find_element(By.NAME, "by").send_keys("R. Eader")
+    driver.find_element(By.ID, "reason").send_keys("a thought", Keys.ENTER)
+    row("keyboard: Enter in a field gives no verdict", driver.current_url.endswith(f"/decision/{decision}"))
+    driver.find_element(By.TAG_NAME, "h1").click()
+    body().send_keys("a")
+    until("keyboard: a agrees", lambda: "done=" in driver.current_url and "Agreed by R. Eader" in body().text)
+    driver.get(f"{base}/decision/{measured}")
+    name = driver.find_element(By.NAME, "by").get_attribute("value")
+    row("the next verdict needs no name typed again", name == "R. Eader")
+    body().send_keys("o")
+    driver.switch_to.active_element.send_keys("seen otherwise", Keys.ENTER)
+    until("keyboard: o asks why and overrules, on measurements too", lambda: "Overruled by R. Eader" in body().text)
+    driver.save_screenshot(str(folder / "measured.png"))
+
+
 try:
     base = server.stdout.readline().split("http://")[1].split()[0].rstrip("/")
     base = "http://" + base
@@ -46,6 +88,15 @@ try:
     row("with scripts: the image controls act at once (no Show button)", 'type="submit" hidden' in dom)
     page = subprocess.run(["curl", "-s", base + f"/decision/{decision}?slice=10&opacity=0"], capture_output=True, text=True).stdout
     row("without scripts: the form's answer shows the slice asked for", "Slice 10 of" in page and "slice=10" in page)
+    options = webdriver.ChromeOptions()
+    options.binary_location = "/usr/bin/chromium"
+    for option in ("--headless", "--no-sandbox", "--disable-gpu", "--window-size=1400,1200", "--disable-background-networking"):
+        options.add_argument(option)
+    driver = webdriver.Chrome(options=options, service=Service("/usr/bin/chromedriver"))
+    try:
+        keyboard(driver, decision, sys.argv[5])
+    finally:
+        driver.quit()
 finally:
     server.terminate()
     server.wait()

@@ -3,7 +3,7 @@ that is missing is a failure, never a skip.
 
     python3 tests/interop/run.py
 
-Needs dcmtk, dicom3tools, chromium, poppler-utils, qpdf and curl, and the packages of requirements.txt."""
+Needs dcmtk, dicom3tools, chromium, chromium-driver, poppler-utils, qpdf and curl, and the packages of requirements.txt."""
 import json
 import pathlib
 import re
@@ -13,7 +13,7 @@ import sys
 
 here = pathlib.Path(__file__).parent
 root = here.parents[1]
-missing = [t for t in ("dciodvfy", "dsrdump", "dcm2pnm", "storescu", "storescp", "chromium", "pdfinfo", "pdfdetach", "qpdf", "curl") if not shutil.which(t)]
+missing = [t for t in ("dciodvfy", "dsrdump", "dcm2pnm", "storescu", "storescp", "chromium", "chromedriver", "pdfinfo", "pdfdetach", "qpdf", "curl") if not shutil.which(t)]
 if missing:
     sys.exit(f"missing peers: {', '.join(missing)}")
 target = root / "target" / "interop"
@@ -72,7 +72,8 @@ for device in ("ct-nodule-phantom", "breast-fna"):
 print("\n-- pages")
 records = [json.loads(line) for line in ledger.splitlines()]
 decision = next(i for i, r in enumerate(records) if r["kind"] == "Decided" and r["explanation"]["method"] == "occlusion" and r["explanation"]["faithful"])
-step("pages", sys.executable, here / "pages.py", binary, workspace, target / "pages", decision)
+measured = next(i for i, r in enumerate(records) if r["kind"] == "Decided" and r["explanation"]["method"] == "shapley_additive")
+step("pages", sys.executable, here / "pages.py", binary, workspace, target / "pages", decision, measured)
 
 print(f"\ninteroperability: {'FAILED: ' + '; '.join(failed) if failed else 'everything agrees'}")
 sys.exit(1 if failed else 0)
