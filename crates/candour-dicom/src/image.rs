@@ -132,7 +132,7 @@ pub fn decode(instance: &Instance) -> Result<Pixels, DicomError> {
                     "compressed with 32 bits allocated, which only RLE can be; send them uncompressed",
                 ));
             }
-            let mut bytes = Vec::with_capacity(total * 4);
+            let mut bytes = Vec::new();
             if sequence.fragments().len() != frames {
                 return Err(DicomError::Pixels(
                     "RLE needs one fragment for each frame (PS3.5 A.4.2)",
@@ -232,6 +232,10 @@ fn rle_32(frame: &[u8], pixels: usize, samples: usize) -> Option<Vec<u8>> {
     let (header, _) = frame.get(..64)?.as_chunks::<4>();
     let mut words = header.iter().map(|w| u32::from_le_bytes(*w) as usize);
     if words.next() != Some(samples * 4) {
+        return None;
+    }
+    // Two bytes become 128 at most: a small file that claims a large image is refused before it is allocated.
+    if frame.len().saturating_mul(64) < pixels * samples * 4 {
         return None;
     }
     let starts: Vec<usize> = words.take(samples * 4).collect();
