@@ -5,6 +5,7 @@ use std::io::{self, Write as _};
 use std::path::Path;
 #[cfg(test)]
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Mutex, PoisonError};
 
 /// How an injected fault behaves.
 #[cfg(test)]
@@ -21,6 +22,9 @@ pub(crate) enum Fault {
 /// The file system as the ledger and the vault use it.
 #[derive(Debug, Default)]
 pub(crate) struct Disk {
+    /// Held while folders are made. Two threads that need the same new folder must not both make
+    /// it, and neither may write into it before the folder above has it durably.
+    pub(crate) folders: Mutex<()>,
     #[cfg(test)]
     pub(crate) plan: Option<(usize, Fault)>,
     #[cfg(test)]
@@ -82,11 +86,17 @@ impl Disk {
 
     /// Makes a folder and those above it durable; nothing happens where it is there already.
     pub(crate) fn folder(&self, folder: &Path) -> io::Result<()> {
+        // The guarded value is empty, so a panic elsewhere leaves nothing half done behind it.
+        let _one_at_a_time = self.folders.lock().unwrap_or_else(PoisonError::into_inner);
+        self.make(folder)
+    }
+
+    fn make(&self, folder: &Path) -> io::Result<()> {
         if folder.is_dir() {
             return Ok(());
         }
         if let Some(above) = folder.parent() {
-            self.folder(above)?;
+            self.make(above)?;
         }
         self.step(|torn| if torn { Ok(()) } else { fs::create_dir(folder) })?;
         folder
@@ -115,5 +125,32 @@ impl Disk {
                 fs::remove_dir_all(folder)
             }
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn threads_that_need_the_same_new_folder_all_get_it() {
+        for _ in 0..50 {
+            let dir = tempfile::tempdir().unwrap();
+            let disk = Disk::default();
+            let start = std::sync::Barrier::new(8);
+            std::thread::scope(|scope| {
+                for n in 0..8 {
+                    let (disk, start) = (&disk, &start);
+                    let folder = dir.path().join("a/b/c");
+                    let scratch = dir.path().join(n.to_string());
+                    scope.spawn(move || {
+                        start.wait();
+                        disk.put(&scratch, &folder.join(n.to_string()), b"x")
+                            .unwrap();
+                    });
+                }
+            });
+            assert_eq!(fs::read_dir(dir.path().join("a/b/c")).unwrap().count(), 8);
+        }
     }
 }
