@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use candour_dicom::{report::Equipment, uid_from_u128};
 use candour_model::{Model, ModelError, Package, Qualification};
 use candour_record::Digest;
-use candour_regulation::{DeviceFile, Diagnostics};
+use candour_regulation::{DeviceFile, DeviceFileError, Diagnostics};
 
 use crate::decide::Policy;
 
@@ -29,6 +29,9 @@ pub enum DeviceError {
     /// The device file has faults.
     #[error("{0}")]
     File(Diagnostics),
+    /// The law built into this release is malformed.
+    #[error("{0}")]
+    Law(String),
     /// The model package cannot be used.
     #[error(transparent)]
     Model(#[from] ModelError),
@@ -40,7 +43,7 @@ pub struct Device {
     pub folder: PathBuf,
     /// The device file.
     pub file: DeviceFile,
-    /// SHA-256 of `device.toml`.
+    /// SHA-256 of `device.toml` and of what it includes.
     pub digest: Digest,
     /// The maker's texts by name.
     pub texts: BTreeMap<String, String>,
@@ -69,9 +72,14 @@ impl Device {
     /// When a file is missing, the device file has faults, or the model cannot be loaded at all.
     pub fn open(folder: &Path) -> Result<Self, DeviceError> {
         let path = folder.join("device.toml");
-        let text = read_text(&path)?;
-        let file =
-            DeviceFile::parse(&path.display().to_string(), &text).map_err(DeviceError::File)?;
+        let file = DeviceFile::open(&path).map_err(|e| match e {
+            DeviceFileError::Read(source) => DeviceError::Read {
+                path: path.clone(),
+                source,
+            },
+            DeviceFileError::Faults(faults) => DeviceError::File(faults),
+            DeviceFileError::Law(e) => DeviceError::Law(e.to_string()),
+        })?;
         let mut texts = BTreeMap::new();
         for (name, path) in &file.texts {
             texts.insert(name.clone(), read_text(&folder.join(path))?);
@@ -80,8 +88,8 @@ impl Device {
         let (model, qualification) = Model::load(&package)?;
         Ok(Self {
             folder: folder.to_owned(),
+            digest: Digest::of(&file.description.bytes),
             file,
-            digest: Digest::of(text.as_bytes()),
             texts,
             model,
             qualification,

@@ -1,13 +1,13 @@
-//! The device file: identification, intended purpose, classification, oversight and the plan of the
-//! validation. Read in one pass; every fault is reported with its place and its clause.
+//! The device file as the rest of Candour uses it: typed, and complete for opening, validating and
+//! documenting a device.
 
 use std::collections::BTreeMap;
+use std::io;
+use std::path::Path;
 
-use toml::Spanned;
-use toml::de::{DeTable, DeValue};
-
-use crate::diagnostic::{Diagnostic, Diagnostics, nearest, place};
-use crate::requirement::Act;
+use crate::description::{Block, Description, Value};
+use crate::diagnostic::{Diagnostic, Diagnostics, Place, Severity};
+use crate::law::{Act, Class, Law, LawError};
 
 /// A device file that holds all it must.
 #[derive(Clone, Debug, PartialEq)]
@@ -16,7 +16,7 @@ pub struct DeviceFile {
     pub identification: Identification,
     /// What it is for (MDR Art. 2(12); IVDR Art. 2(12)).
     pub intended_purpose: IntendedPurpose,
-    /// Its class and why.
+    /// Its class as the maker claims it, and why.
     pub classification: Classification,
     /// What the reader does with its answers.
     pub oversight: Oversight,
@@ -24,6 +24,8 @@ pub struct DeviceFile {
     pub validation: ValidationPlan,
     /// The maker's texts: name to path in the device's folder.
     pub texts: BTreeMap<String, String>,
+    /// The file with every answer and its place.
+    pub description: Description,
 }
 
 /// Who the device is.
@@ -46,14 +48,12 @@ pub struct Identification {
 /// What the device is for.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct IntendedPurpose {
-    /// The act it falls under.
-    pub act: Act,
     /// The medical purposes of Art. 2(1) MDR or of Art. 2(2) IVDR.
     pub medical_purpose: Vec<String>,
     /// The purpose in one or two sentences.
     pub statement: String,
-    /// The condition.
-    pub indication: String,
+    /// The conditions.
+    pub indications: Vec<String>,
     /// The population.
     pub target_population: String,
     /// Who uses it.
@@ -64,62 +64,16 @@ pub struct IntendedPurpose {
     pub part_of_body: Option<String>,
     /// When it must not be used.
     pub contraindications: Vec<String>,
+    /// What it cannot tell or do.
+    pub limits: Vec<String>,
 }
 
-/// A risk class.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Class {
-    /// MDR class I.
-    I,
-    /// MDR class IIa.
-    IIa,
-    /// MDR class IIb.
-    IIb,
-    /// MDR class III.
-    III,
-    /// IVDR class A.
-    A,
-    /// IVDR class B.
-    B,
-    /// IVDR class C.
-    C,
-    /// IVDR class D.
-    D,
-}
-
-impl Class {
-    const NAMES: &'static [(&'static str, Self)] = &[
-        ("I", Self::I),
-        ("IIa", Self::IIa),
-        ("IIb", Self::IIb),
-        ("III", Self::III),
-        ("A", Self::A),
-        ("B", Self::B),
-        ("C", Self::C),
-        ("D", Self::D),
-    ];
-
-    /// As the act writes it.
-    #[must_use]
-    pub fn name(self) -> &'static str {
-        Self::NAMES
-            .iter()
-            .find(|(_, c)| *c == self)
-            .map_or("", |(n, _)| n)
-    }
-
-    const fn act(self) -> Act {
-        match self {
-            Self::I | Self::IIa | Self::IIb | Self::III => Act::Mdr,
-            Self::A | Self::B | Self::C | Self::D => Act::Ivdr,
-        }
-    }
-}
-
-/// The class, the rule it follows from, and why.
+/// The class, the rule it follows from, and why, as the maker claims them.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Classification {
-    /// The class the maker claims.
+    /// The act it falls under.
+    pub act: Act,
+    /// The class.
     pub class: Class,
     /// The rule, such as `MDR Annex VIII Rule 11(a)`.
     pub rule: String,
@@ -160,677 +114,176 @@ pub struct EndpointPlan {
     pub lower_bound_min: f64,
 }
 
-const MDR_PURPOSES: &[&str] = &[
-    "diagnosis",
-    "prevention",
-    "monitoring",
-    "prediction",
-    "prognosis",
-    "treatment",
-    "alleviation",
-    "compensation",
-    "investigation",
-    "information_from_specimens",
-];
-const IVDR_PURPOSES: &[&str] = &[
-    "physiological_or_pathological_process",
-    "congenital_impairment",
-    "predisposition",
-    "safety_and_compatibility",
-    "treatment_response",
-    "monitoring_therapy",
-];
-const STATISTICS: &[&str] = &["sensitivity", "specificity", "auc"];
+/// Why a device file cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum DeviceFileError {
+    /// It cannot be read.
+    #[error(transparent)]
+    Read(#[from] io::Error),
+    /// It has faults.
+    #[error("{0}")]
+    Faults(Diagnostics),
+    /// The schema built into this release is malformed.
+    #[error(transparent)]
+    Law(#[from] LawError),
+}
 
 impl DeviceFile {
-    /// Reads a device file; `name` is how messages call it.
+    /// Reads a device file, with what it includes, from its folder.
+    ///
+    /// # Errors
+    /// When it cannot be read, or all faults at once, in order of place.
+    pub fn open(path: &Path) -> Result<Self, DeviceFileError> {
+        let law = Law::get()?;
+        Self::complete(law, Description::open(law, path)?)
+    }
+
+    /// Reads a device file that includes no other; `name` is how messages call it.
     ///
     /// # Errors
     /// All faults at once, in order of place.
-    pub fn parse(name: &str, text: &str) -> Result<Self, Diagnostics> {
-        let (root, errors) = DeTable::parse_recoverable(text);
-        let mut reader = Reader {
-            file: name,
-            text,
-            faults: Vec::new(),
-        };
-        for error in errors {
-            let at = error.span().map_or(0, |s| s.start);
-            reader.fault(
-                at,
-                error.message().to_owned(),
-                None,
-                "mend the TOML syntax".into(),
-            );
+    pub fn parse(name: &str, text: &str) -> Result<Self, DeviceFileError> {
+        let law = Law::get()?;
+        let alone = |_: &str| Err(io::Error::from(io::ErrorKind::NotFound));
+        Self::complete(
+            law,
+            Description::read(law, name, text.as_bytes().to_vec(), &alone),
+        )
+    }
+
+    fn complete(law: &Law, description: Description) -> Result<Self, DeviceFileError> {
+        let mut faults = description.faults.0.clone();
+        // A key whose value is at fault has been reported; it is not missing as well.
+        let missing = description.missing_for_use(law);
+        faults.extend(missing.into_iter().filter(|m| {
+            let key = m.what.split(' ').next().unwrap_or("");
+            !description
+                .faults
+                .0
+                .iter()
+                .any(|f| f.severity == Severity::Error && names(&f.what, key))
+        }));
+        if let Some(fault) = other_act(&description) {
+            faults.push(fault);
         }
-        if reader.faults.is_empty()
-            && let Some(file) = reader.file(&root)
-            && reader.faults.is_empty()
+        faults.sort_by(|a, b| a.place.cmp(&b.place));
+        let faults = Diagnostics(faults);
+        if faults.errors() == 0
+            && let Some(file) = typed(description)
         {
             return Ok(file);
         }
-        reader.faults.sort_by_key(|d| (d.line, d.column));
-        Err(Diagnostics(reader.faults))
-    }
-
-    /// Whether a key of `device:KEY` evidence is there.
-    #[must_use]
-    pub fn has(&self, key: &str) -> bool {
-        match key {
-            "identification" | "intended_purpose" | "classification" | "target_population" => true,
-            "basic_udi_di" => self.identification.basic_udi_di.is_some(),
-            "specimen" => self.intended_purpose.specimen.is_some(),
-            "part_of_body" => self.intended_purpose.part_of_body.is_some(),
-            _ => false,
-        }
+        Err(DeviceFileError::Faults(faults))
     }
 }
 
-struct Reader<'a> {
-    file: &'a str,
-    text: &'a str,
-    faults: Vec<Diagnostic>,
+fn names(what: &str, key: &str) -> bool {
+    what.split(|c: char| !c.is_alphanumeric() && c != '_')
+        .any(|w| w == key)
 }
 
-type Entry<'t, 'i> = (&'t Spanned<DeValue<'i>>, usize);
-
-/// A table that is being read, with the keys that were asked for.
-struct Section<'t, 'i> {
-    table: &'t DeTable<'i>,
-    name: &'static str,
-    at: usize,
-    known: Vec<&'static str>,
+/// A class that belongs to the other act than the one claimed.
+fn other_act(description: &Description) -> Option<Diagnostic> {
+    let claimed = description.sections.get("classification")?;
+    let act = Act::by_name(claimed.text("regulation")?)?;
+    let class = Class::by_name(claimed.text("class")?)?;
+    if class.act() == act {
+        return None;
+    }
+    let place: Place = description.place("classification.class");
+    Some(Diagnostic {
+        severity: Severity::Error,
+        code: String::new(),
+        source: description.line(&place),
+        place,
+        what: format!("`{}` is no class of the {}", class.name(), act.name()),
+        why: String::new(),
+        clause: format!("{} Annex VIII", act.name()),
+        remedy: format!(
+            "one of: {}",
+            Class::ALL
+                .into_iter()
+                .filter(|c| c.act() == act)
+                .map(Class::name)
+                .collect::<Vec<_>>()
+                .join(", ")
+        ),
+        command: String::new(),
+    })
 }
 
-impl<'t, 'i> Section<'t, 'i> {
-    fn take(&mut self, key: &'static str) -> Option<Entry<'t, 'i>> {
-        self.known.push(key);
-        self.table
+fn typed(description: Description) -> Option<DeviceFile> {
+    let section = |name: &str| description.sections.get(name);
+    let text = |b: &Block, key: &str| b.text(key).map(str::to_owned);
+    let list = |b: &Block, key: &str| b.list(key).into_iter().map(str::to_owned).collect();
+    let number = |b: &Block, key: &str| match b.facts.get(key)?.value {
+        Value::Number(n) => Some(n),
+        _ => None,
+    };
+    let id = section("identification")?;
+    let purpose = section("intended_purpose")?;
+    let class = section("classification")?;
+    let validation = section("validation")?;
+    let endpoints = match &validation.facts.get("endpoints")?.value {
+        Value::Tables(tables) => tables
             .iter()
-            .find(|(k, _)| k.get_ref().as_ref() == key)
-            .map(|(k, v)| (v, k.span().start))
-    }
-}
-
-impl Reader<'_> {
-    fn fault(&mut self, at: usize, what: String, clause: Option<&'static str>, remedy: String) {
-        let (line, column) = place(self.text, at);
-        self.faults.push(Diagnostic {
-            file: self.file.to_owned(),
-            line,
-            column,
-            what,
-            clause,
-            remedy,
-        });
-    }
-
-    fn file(&mut self, root: &Spanned<DeTable<'_>>) -> Option<DeviceFile> {
-        let mut top = Section {
-            table: root.get_ref(),
-            name: "the file",
-            at: 0,
-            known: Vec::new(),
-        };
-        let format = self.integer(&mut top, "format");
-        if format.is_some_and(|f| f != 1) {
-            self.fault(
-                0,
-                "format is not 1".into(),
-                None,
-                "use a newer release of Candour for a newer format".into(),
-            );
-        }
-        let identification = self.section(
-            &mut top,
-            "identification",
-            "MDR Annex II 1.1(a), IVDR Annex II 1.1(a)",
-            Self::identification,
-        );
-        let purpose = self.section(
-            &mut top,
-            "intended_purpose",
-            "MDR Art. 2(12), IVDR Art. 2(12)",
-            Self::purpose,
-        );
-        let act = purpose.as_ref().map(|p| p.act);
-        let classification = self.section(
-            &mut top,
-            "classification",
-            "MDR Annex II 1.1(f), IVDR Annex II 1.1(f)",
-            |r, s| r.classification(s, act),
-        );
-        let oversight = self.section(
-            &mut top,
-            "oversight",
-            "MDR Annex I 23.4, IVDR Annex I 20.4.1",
-            |r, s| {
-                Some(Oversight {
-                    instruction: r.text(
-                        s,
-                        "instruction",
-                        Some("MDR Annex I 23.4(w), IVDR Annex I 20.4.1"),
-                    )?,
+            .map(|t| {
+                Some(EndpointPlan {
+                    statistic: text(t, "statistic")?,
+                    lower_bound_min: number(t, "lower_bound_min")?,
                 })
-            },
-        );
-        let validation = self.section(
-            &mut top,
-            "validation",
-            "MDR Annex II 6.1, IVDR Annex II 6.2",
-            Self::validation,
-        );
-        let texts = self.section(&mut top, "texts", "MDR Annex II, IVDR Annex II", |r, s| {
-            Some(r.paths(s))
-        });
-        self.unknown(&top);
-        format?;
-        Some(DeviceFile {
-            identification: identification?,
-            intended_purpose: purpose?,
-            classification: classification?,
-            oversight: oversight?,
-            validation: validation?,
-            texts: texts?,
-        })
-    }
-
-    fn section<T>(
-        &mut self,
-        parent: &mut Section<'_, '_>,
-        key: &'static str,
-        clause: &'static str,
-        read: impl FnOnce(&mut Self, &mut Section<'_, '_>) -> Option<T>,
-    ) -> Option<T> {
-        let Some((value, at)) = parent.take(key) else {
-            self.fault(
-                parent.at,
-                format!("[{key}] is missing"),
-                Some(clause),
-                format!("add a section [{key}]"),
-            );
-            return None;
-        };
-        let DeValue::Table(table) = value.get_ref() else {
-            self.fault(
-                at,
-                format!("{key} is {}, not a section", value.get_ref().type_str()),
-                None,
-                format!("write it as [{key}]"),
-            );
-            return None;
-        };
-        let mut section = Section {
-            table,
-            name: key,
-            at,
-            known: Vec::new(),
-        };
-        let read = read(self, &mut section);
-        if key != "texts" {
-            self.unknown(&section);
-        }
-        read
-    }
-
-    fn unknown(&mut self, section: &Section<'_, '_>) {
-        for key in section.table.keys() {
-            let name: &str = key.get_ref().as_ref();
-            if !section.known.contains(&name) {
-                let remedy = nearest(name, &section.known).map_or_else(
-                    || {
-                        format!(
-                            "remove it; {} knows {}",
-                            section.name,
-                            section.known.join(", ")
-                        )
-                    },
-                    |known| format!("did you mean `{known}`?"),
-                );
-                self.fault(
-                    key.span().start,
-                    format!("unknown key `{name}`"),
-                    None,
-                    remedy,
-                );
-            }
-        }
-    }
-
-    fn missing(
-        &mut self,
-        section: &Section<'_, '_>,
-        key: &str,
-        clause: Option<&'static str>,
-        kind: &str,
-    ) {
-        self.fault(
-            section.at,
-            format!("{key} is missing in [{}]", section.name),
-            clause,
-            format!("add {key} = {kind}"),
-        );
-    }
-
-    fn text(
-        &mut self,
-        section: &mut Section<'_, '_>,
-        key: &'static str,
-        clause: Option<&'static str>,
-    ) -> Option<String> {
-        let Some((value, _)) = section.take(key) else {
-            self.missing(section, key, clause, "\"...\"");
-            return None;
-        };
-        self.string(value, key, clause)
-    }
-
-    fn optional(
-        &mut self,
-        section: &mut Section<'_, '_>,
-        key: &'static str,
-        clause: Option<&'static str>,
-    ) -> Option<String> {
-        let (value, _) = section.take(key)?;
-        self.string(value, key, clause)
-    }
-
-    fn string(
-        &mut self,
-        value: &Spanned<DeValue<'_>>,
-        key: &str,
-        clause: Option<&'static str>,
-    ) -> Option<String> {
-        match value.get_ref().as_str() {
-            Some(text) if !text.trim().is_empty() => Some(text.trim().to_owned()),
-            Some(_) => {
-                self.fault(
-                    value.span().start,
-                    format!("{key} is empty"),
-                    clause,
-                    "say it, or remove the key if the act does not ask for it".into(),
-                );
-                None
-            }
-            None => {
-                self.fault(
-                    value.span().start,
-                    format!("{key} is {}, not a text", value.get_ref().type_str()),
-                    clause,
-                    "write it in quotes".into(),
-                );
-                None
-            }
-        }
-    }
-
-    fn list(
-        &mut self,
-        section: &mut Section<'_, '_>,
-        key: &'static str,
-        clause: Option<&'static str>,
-        allowed: Option<&[&str]>,
-    ) -> Option<Vec<String>> {
-        let Some((value, _)) = section.take(key) else {
-            self.missing(section, key, clause, "[\"...\"]");
-            return None;
-        };
-        let at = value.span().start;
-        let Some(items) = value.get_ref().as_array() else {
-            self.fault(
-                at,
-                format!("{key} is {}, not a list", value.get_ref().type_str()),
-                clause,
-                "write it as [\"...\"]".into(),
-            );
-            return None;
-        };
-        let needs = allowed.map_or_else(
-            || "name at least one".to_owned(),
-            |a| format!("needs at least one of: {}", a.join(", ")),
-        );
-        if items.is_empty() {
-            self.fault(at, format!("{key} is empty"), clause, needs);
-            return None;
-        }
-        let mut out = Vec::new();
-        for item in items.iter() {
-            let text = self.string(item, key, clause)?;
-            if allowed.is_some_and(|a| !a.contains(&text.as_str())) {
-                let remedy = allowed
-                    .and_then(|a| nearest(&text, a))
-                    .map_or(needs.clone(), |n| format!("did you mean `{n}`?"));
-                self.fault(
-                    item.span().start,
-                    format!("`{text}` is no {key}"),
-                    clause,
-                    remedy,
-                );
-                return None;
-            }
-            out.push(text);
-        }
-        Some(out)
-    }
-
-    fn integer(&mut self, section: &mut Section<'_, '_>, key: &'static str) -> Option<i64> {
-        let Some((value, at)) = section.take(key) else {
-            self.missing(section, key, None, "1");
-            return None;
-        };
-        let number = value
-            .get_ref()
-            .as_integer()
-            .and_then(|i| i64::from_str_radix(i.as_str(), i.radix()).ok());
-        if number.is_none() {
-            self.fault(
-                at,
-                format!("{key} is no whole number"),
-                None,
-                format!("write {key} = 1"),
-            );
-        }
-        number
-    }
-
-    /// A number strictly between 0 and 1, or with 0 and 1 when `closed`.
-    fn share(
-        &mut self,
-        table: &mut Section<'_, '_>,
-        key: &'static str,
-        closed: bool,
-    ) -> Option<f64> {
-        let Some((value, at)) = table.take(key) else {
-            self.missing(table, key, None, "0.9");
-            return None;
-        };
-        let number: Option<f64> = value
-            .get_ref()
-            .as_float()
-            .and_then(|f| f.as_str().replace('_', "").parse().ok());
-        let good = number.filter(|v| {
-            if closed {
-                (0.0..=1.0).contains(v)
-            } else {
-                *v > 0.0 && *v < 1.0
-            }
-        });
-        if good.is_none() {
-            self.fault(
-                at,
-                format!("{key} is not a share"),
-                None,
-                "give a number between 0.0 and 1.0, such as 0.95".into(),
-            );
-        }
-        good
-    }
-
-    fn identification(&mut self, s: &mut Section<'_, '_>) -> Option<Identification> {
-        let clause = Some("MDR Annex II 1.1(a), IVDR Annex II 1.1(a)");
-        let (name, model, version, manufacturer) = (
-            self.text(s, "name", clause),
-            self.text(s, "model", clause),
-            self.text(s, "version", Some("MDR Annex VI Part C 6.5.1")),
-            self.text(
-                s,
-                "manufacturer",
-                Some("MDR Annex I 23.2(c), IVDR Annex I 20.2(c)"),
-            ),
-        );
-        let basic_udi_di = self.optional(
-            s,
-            "basic_udi_di",
-            Some("MDR Annex II 1.1(b), IVDR Annex II 1.1(b)"),
-        );
-        let demonstration = match s.take("demonstration") {
-            None => Some(false),
-            Some((value, at)) => {
-                let flag = value.get_ref().as_bool();
-                if flag.is_none() {
-                    self.fault(
-                        at,
-                        "demonstration is neither true nor false".into(),
-                        None,
-                        "write true or false".into(),
-                    );
-                }
-                flag
-            }
-        };
-        Some(Identification {
-            name: name?,
-            model: model?,
-            version: version?,
-            manufacturer: manufacturer?,
-            basic_udi_di,
-            demonstration: demonstration?,
-        })
-    }
-
-    fn purpose(&mut self, s: &mut Section<'_, '_>) -> Option<IntendedPurpose> {
-        let act = match self.text(s, "act", None).as_deref() {
-            Some("MDR") => Some(Act::Mdr),
-            Some("IVDR") => Some(Act::Ivdr),
-            Some(other) => {
-                let at = s.take("act").map_or(s.at, |(v, _)| v.span().start);
-                self.fault(
-                    at,
-                    format!("`{other}` is no act"),
-                    None,
-                    "write MDR or IVDR".into(),
-                );
-                None
-            }
-            None => None,
-        };
-        let (purposes, clause) = match act {
-            Some(Act::Ivdr) => (IVDR_PURPOSES, "IVDR Art. 2(2)"),
-            _ => (MDR_PURPOSES, "MDR Art. 2(1)"),
-        };
-        let medical_purpose = self.list(s, "medical_purpose", Some(clause), Some(purposes));
-        let statement = self.text(s, "statement", Some("MDR Art. 2(12), IVDR Art. 2(12)"));
-        let indication = self.text(
-            s,
-            "indication",
-            Some("MDR Annex II 1.1(c), IVDR Annex II 1.1(c)(iii)"),
-        );
-        let target_population = self.text(
-            s,
-            "target_population",
-            Some("MDR Annex II 1.1(c), IVDR Annex II 1.1(c)(viii)"),
-        );
-        let intended_users = self.list(
-            s,
-            "intended_users",
-            Some("MDR Annex II 1.1(a), IVDR Annex II 1.1(c)(ix)"),
-            None,
-        );
-        let contraindications =
-            self.list(s, "contraindications", Some("MDR Annex II 1.1(c)"), None);
-        let mut specimen = self.optional(s, "specimen", Some("IVDR Annex II 1.1(c)(vii)"));
-        let mut part_of_body = self.optional(s, "part_of_body", Some("MDR Annex II 1.1(c)"));
-        match act {
-            Some(Act::Ivdr) if specimen.is_none() && s.take("specimen").is_none() => {
-                self.missing(s, "specimen", Some("IVDR Annex II 1.1(c)(vii)"), "\"...\"");
-                specimen = None;
-            }
-            Some(Act::Mdr) if part_of_body.is_none() && s.take("part_of_body").is_none() => {
-                self.missing(s, "part_of_body", Some("MDR Annex II 1.1(c)"), "\"...\"");
-                part_of_body = None;
-            }
-            _ => {}
-        }
-        Some(IntendedPurpose {
-            act: act?,
-            medical_purpose: medical_purpose?,
-            statement: statement?,
-            indication: indication?,
-            target_population: target_population?,
-            intended_users: intended_users?,
-            specimen,
-            part_of_body,
-            contraindications: contraindications?,
-        })
-    }
-
-    fn classification(
-        &mut self,
-        s: &mut Section<'_, '_>,
-        act: Option<Act>,
-    ) -> Option<Classification> {
-        let clause = Some("MDR Annex VIII, IVDR Annex VIII");
-        let named = self.text(s, "class", clause);
-        let rule = self.text(s, "rule", clause);
-        let rationale = self.text(
-            s,
-            "rationale",
-            Some("MDR Annex II 1.1(f), IVDR Annex II 1.1(f)"),
-        );
-        let class = named
-            .as_deref()
-            .and_then(|n| Class::NAMES.iter().find(|(name, _)| *name == n))
-            .map(|(_, c)| *c);
-        let fits = class.filter(|c| act.is_none_or(|a| c.act() == a));
-        if let (Some(n), None) = (&named, fits) {
-            let at = s.take("class").map_or(s.at, |(v, _)| v.span().start);
-            self.fault(
-                at,
-                format!("`{n}` is no class of the act"),
-                clause,
-                "MDR has I, IIa, IIb, III; IVDR has A, B, C, D".into(),
-            );
-        }
-        Some(Classification {
-            class: fits?,
-            rule: rule?,
-            rationale: rationale?,
-        })
-    }
-
-    fn validation(&mut self, s: &mut Section<'_, '_>) -> Option<ValidationPlan> {
-        let cohort = self.path(s, "cohort");
-        let split = self.text(s, "split", None);
-        let reference_standard = self.text(
-            s,
-            "reference_standard",
-            Some("MDR Annex XIV Part A 1(a), IVDR Annex XIII Part A 1.2.3"),
-        );
-        let level = self.share(s, "level", false);
-        let indeterminate = self.text(s, "indeterminate", None);
-        if let Some(text) = indeterminate.as_ref().filter(|t| *t != "worst_case") {
-            let at = s
-                .take("indeterminate")
-                .map_or(s.at, |(v, _)| v.span().start);
-            self.fault(
-                at,
-                format!("indeterminate is `{text}`"),
-                None,
-                "only worst_case is taken: an abstained or refused case counts as wrong".into(),
-            );
-        }
-        let mut endpoints = Vec::new();
-        match s.take("endpoints") {
-            None => self.missing(
-                s,
-                "endpoints",
-                None,
-                "[{ statistic = \"sensitivity\", lower_bound_min = 0.8 }]",
-            ),
-            Some((value, at)) => {
-                let items = value.get_ref().as_array().filter(|a| !a.is_empty());
-                if items.is_none() {
-                    self.fault(
-                        at,
-                        "endpoints is not a list with at least one endpoint".into(),
-                        None,
-                        "add { statistic = \"sensitivity\", lower_bound_min = 0.8 }".into(),
-                    );
-                }
-                for item in items.into_iter().flat_map(|a| a.iter()) {
-                    let DeValue::Table(table) = item.get_ref() else {
-                        self.fault(
-                            item.span().start,
-                            "an endpoint is not a table".into(),
-                            None,
-                            "write { statistic = \"...\", lower_bound_min = 0.8 }".into(),
-                        );
-                        continue;
-                    };
-                    let mut e = Section {
-                        table,
-                        name: "endpoints",
-                        at: item.span().start,
-                        known: Vec::new(),
-                    };
-                    let statistic = self.text(&mut e, "statistic", None);
-                    let lower_bound_min = self.share(&mut e, "lower_bound_min", true);
-                    self.unknown(&e);
-                    if let Some(name) = statistic
-                        .as_ref()
-                        .filter(|n| !STATISTICS.contains(&n.as_str()))
-                    {
-                        self.fault(
-                            item.span().start,
-                            format!("`{name}` is no statistic this release computes"),
-                            None,
-                            format!("one of: {}", STATISTICS.join(", ")),
-                        );
-                    }
-                    if let (Some(statistic), Some(lower_bound_min)) = (statistic, lower_bound_min) {
-                        endpoints.push(EndpointPlan {
-                            statistic,
-                            lower_bound_min,
-                        });
-                    }
-                }
-            }
-        }
-        Some(ValidationPlan {
-            cohort: cohort?,
-            split: split?,
-            reference_standard: reference_standard?,
-            level: level?,
-            indeterminate: indeterminate?,
+            })
+            .collect::<Option<Vec<_>>>()?,
+        _ => return None,
+    };
+    Some(DeviceFile {
+        identification: Identification {
+            name: text(id, "name")?,
+            model: text(id, "model")?,
+            version: text(id, "version")?,
+            manufacturer: text(id, "manufacturer")?,
+            basic_udi_di: text(id, "basic_udi_di"),
+            demonstration: id
+                .facts
+                .get("demonstration")
+                .is_some_and(|f| f.value == Value::Boolean(true)),
+        },
+        intended_purpose: IntendedPurpose {
+            medical_purpose: list(purpose, "medical_purpose"),
+            statement: text(purpose, "statement")?,
+            indications: list(purpose, "indications"),
+            target_population: text(purpose, "target_population")?,
+            intended_users: list(purpose, "intended_users"),
+            specimen: text(purpose, "specimen"),
+            part_of_body: text(purpose, "part_of_body"),
+            contraindications: list(purpose, "contraindications"),
+            limits: list(purpose, "limits"),
+        },
+        classification: Classification {
+            act: Act::by_name(class.text("regulation")?)?,
+            class: Class::by_name(class.text("class")?)?,
+            rule: text(class, "rule")?,
+            rationale: text(class, "rationale")?,
+        },
+        oversight: Oversight {
+            instruction: text(section("oversight")?, "instruction")?,
+        },
+        validation: ValidationPlan {
+            cohort: text(validation, "cohort")?,
+            split: text(validation, "split")?,
+            reference_standard: text(validation, "reference_standard")?,
+            level: number(validation, "level")?,
+            indeterminate: text(validation, "indeterminate")?,
             endpoints,
-        })
-    }
-
-    /// A path inside the device's folder.
-    fn path(&mut self, section: &mut Section<'_, '_>, key: &'static str) -> Option<String> {
-        let (value, _) = section.take(key).or_else(|| {
-            self.missing(section, key, None, "\"folder/file\"");
-            None
-        })?;
-        self.inside(value, key)
-    }
-
-    fn inside(&mut self, value: &Spanned<DeValue<'_>>, key: &str) -> Option<String> {
-        let text = self.string(value, key, None)?;
-        let plain = text
-            .split('/')
-            .all(|p| !p.is_empty() && p != "." && p != "..")
-            && !text.contains(['\\', ':']);
-        if plain {
-            return Some(text);
-        }
-        self.fault(
-            value.span().start,
-            format!("{key} does not lie in the device's folder"),
-            None,
-            "give a path below it with `/`, without `..`".into(),
-        );
-        None
-    }
-
-    fn paths(&mut self, section: &mut Section<'_, '_>) -> BTreeMap<String, String> {
-        let mut out = BTreeMap::new();
-        for (key, value) in section.table {
-            let name: &str = key.get_ref().as_ref();
-            if let Some(path) = self.inside(value, name) {
-                out.insert(name.to_owned(), path);
-            }
-        }
-        out
-    }
+        },
+        texts: section("texts")?
+            .facts
+            .iter()
+            .filter_map(|(name, fact)| match &fact.value {
+                Value::Text(path) => Some((name.clone(), path.clone())),
+                _ => None,
+            })
+            .collect(),
+        description,
+    })
 }

@@ -70,6 +70,7 @@ impl From<DeviceError> for Failure {
         match e {
             DeviceError::Model(_) => Self::Model(e.to_string()),
             DeviceError::Read { .. } | DeviceError::File(_) => Self::Misuse(e.to_string()),
+            DeviceError::Law(_) => Self::Storage(e.to_string()),
         }
     }
 }

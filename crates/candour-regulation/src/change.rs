@@ -1,0 +1,272 @@
+//! What a change of the device means: significant or not, new UDI-DI or not, class and route, and
+//! which evidence no longer shows this version. The two versions are compared answer by answer.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde::Serialize;
+
+use crate::classify::{Report, written};
+use crate::condition::{Known, Truth};
+use crate::description::{Block, Description, Subject};
+use crate::diagnostic::Place;
+use crate::law::Law;
+
+/// Digests of the files of a device's folder, by what they are: `files.model`, `files.cohort`,
+/// `files.texts.NAME`.
+pub type Files = BTreeMap<String, String>;
+
+/// What a change means.
+#[derive(Clone, Debug, Serialize)]
+pub struct ChangeReport {
+    /// What differs.
+    pub differences: Vec<Difference>,
+    /// What that means, clause by clause.
+    pub findings: Vec<Finding>,
+    /// Whether the notified body must be told and agree before it is placed on the market.
+    pub significant: bool,
+    /// Whether a new UDI-DI is needed.
+    pub new_udi_di: bool,
+    /// Whether a new UDI-PI is enough.
+    pub new_udi_pi: bool,
+    /// Whether qualification, regulation, class or rule came out otherwise.
+    pub reclassified: bool,
+    /// Evidence that no longer shows this version, with the reason.
+    pub stale: Vec<Stale>,
+}
+
+/// One answer that differs.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Difference {
+    /// The key.
+    pub key: String,
+    /// Before; empty where there was none.
+    pub before: String,
+    /// After; empty where there is none.
+    pub after: String,
+    /// Where the new answer stands.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub place: Option<Place>,
+}
+
+/// One clause that the change touches.
+#[derive(Clone, Debug, Serialize)]
+pub struct Finding {
+    /// Its identifier.
+    pub id: String,
+    /// The clause.
+    pub clause: String,
+    /// What it says.
+    pub says: String,
+    /// What to do.
+    pub remedy: String,
+    /// What follows.
+    pub means: Vec<String>,
+    /// The keys that touched it.
+    pub because: Vec<String>,
+}
+
+/// Evidence that no longer shows this version.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Stale {
+    /// What.
+    pub evidence: String,
+    /// In words.
+    pub title: String,
+    /// The findings that say so.
+    pub because: Vec<String>,
+}
+
+/// One version of a device.
+pub struct Version<'a> {
+    /// The device file.
+    pub device: &'a Description,
+    /// Its classification.
+    pub report: &'a Report,
+    /// Its files.
+    pub files: &'a Files,
+}
+
+/// Compares two versions of a device.
+#[must_use]
+pub fn assess_change(law: &Law, before: &Version<'_>, after: &Version<'_>) -> ChangeReport {
+    let differences = differences(before, after);
+    let touched: BTreeSet<String> = differences.iter().map(|d| plain(&d.key)).collect();
+    let results: BTreeSet<&String> = after
+        .report
+        .results
+        .iter()
+        .filter(|(k, v)| before.report.results.get(*k) != Some(v))
+        .map(|(k, _)| k)
+        .collect();
+    let rule_changed = before.report.rule != after.report.rule;
+    let module = after
+        .report
+        .governing
+        .and_then(|i| after.device.each("module").get(i));
+    let subject = Subject {
+        law,
+        device: after.device,
+        module,
+        results: &after.report.results,
+    };
+    let mut out = ChangeReport {
+        differences,
+        findings: Vec::new(),
+        significant: false,
+        new_udi_di: false,
+        new_udi_pi: false,
+        reclassified: rule_changed
+            || ["result.qualifies", "result.regulation", "result.class", "result.role"]
+                .iter()
+                .any(|k| results.iter().any(|r| r == k)),
+        stale: Vec::new(),
+    };
+    if out.differences.is_empty() {
+        return out;
+    }
+    let mut stale: BTreeMap<String, Stale> = BTreeMap::new();
+    for change in law.in_force().flat_map(|a| &a.change) {
+        let mut because: Vec<String> = touched
+            .iter()
+            .filter(|key| change.touches.iter().any(|t| covers(t, key)))
+            .cloned()
+            .collect();
+        because.extend(
+            change
+                .results
+                .iter()
+                .filter(|r| results.contains(r) || (*r == "result.rule" && rule_changed))
+                .cloned(),
+        );
+        let condition = change.when.as_ref().map(|w| w.decide(&subject));
+        let named = !change.touches.is_empty() || !change.results.is_empty();
+        let holds = condition.as_ref().is_none_or(|c| c.truth == Truth::Yes);
+        if !holds || (named && because.is_empty()) {
+            continue;
+        }
+        if let Some(condition) = condition {
+            because.extend(condition.because);
+        }
+        for evidence in &change.stale {
+            let entry = stale.entry(evidence.to_string()).or_insert_with(|| Stale {
+                evidence: evidence.to_string(),
+                title: law.evidence_title(evidence),
+                because: Vec::new(),
+            });
+            entry.because.push(change.id.clone());
+        }
+        out.findings.push(Finding {
+            id: change.id.clone(),
+            clause: change.cite.clone(),
+            says: change.says.clone(),
+            remedy: change.remedy.clone(),
+            means: change.means.clone(),
+            because,
+        });
+    }
+    let means = |what: &str| out.findings.iter().any(|f| f.means.iter().any(|m| m == what));
+    (out.significant, out.new_udi_di) = (means("significant"), means("udi_di"));
+    out.new_udi_pi = !out.new_udi_di && means("udi_pi");
+    out.stale = stale.into_values().collect();
+    out
+}
+
+/// A key without the names in its brackets: `module[Detector].software.actions` is
+/// `software.actions` of a module.
+fn plain(key: &str) -> String {
+    let mut out = String::new();
+    let mut inside = false;
+    for c in key.chars() {
+        match c {
+            '[' => inside = true,
+            ']' => inside = false,
+            c if !inside => out.push(c),
+            _ => {}
+        }
+    }
+    match out.strip_prefix("module.") {
+        Some(rest) if rest.contains('.') => rest.to_owned(),
+        _ => out,
+    }
+}
+
+fn covers(pattern: &str, key: &str) -> bool {
+    match pattern.strip_suffix(".*") {
+        Some(section) => key.strip_prefix(section).is_some_and(|r| r.is_empty() || r.starts_with('.')),
+        None => pattern == key,
+    }
+}
+
+type Answers = BTreeMap<String, (String, Option<Place>)>;
+
+fn differences(before: &Version<'_>, after: &Version<'_>) -> Vec<Difference> {
+    let (old, new) = (answers(before), answers(after));
+    let keys: BTreeSet<&String> = old.keys().chain(new.keys()).collect();
+    keys.into_iter()
+        .filter_map(|key| {
+            let text = |side: &Answers| side.get(key).map_or(String::new(), |(t, _)| t.clone());
+            let (before, after) = (text(&old), text(&new));
+            (before != after).then(|| Difference {
+                key: key.clone(),
+                before,
+                after,
+                place: new.get(key).and_then(|(_, p)| p.clone()),
+            })
+        })
+        .collect()
+}
+
+fn answers(version: &Version<'_>) -> Answers {
+    let mut out = Answers::new();
+    for (name, block) in &version.device.sections {
+        flatten(name, block, &mut out);
+    }
+    for (name, blocks) in &version.device.repeated {
+        for (i, block) in blocks.iter().enumerate() {
+            let label = block
+                .text("id")
+                .or_else(|| block.text("name"))
+                .or_else(|| block.text("text"))
+                .map_or_else(|| i.to_string(), |t| crate::diagnostic::short(&t.replace(['[', ']', '.'], " ")));
+            flatten(&format!("{name}[{label}]"), block, &mut out);
+        }
+    }
+    for (name, digest) in version.files {
+        out.insert(name.clone(), (digest.clone(), None));
+    }
+    out
+}
+
+fn flatten(prefix: &str, block: &Block, out: &mut Answers) {
+    for (key, fact) in &block.facts {
+        let value = match &fact.value {
+            crate::description::Value::Tables(tables) => tables
+                .iter()
+                .map(|t| {
+                    t.facts
+                        .iter()
+                        .map(|(k, f)| format!("{k} {}", written(&f.value)))
+                        .collect::<Vec<_>>()
+                        .join(", ")
+                })
+                .collect::<Vec<_>>()
+                .join("; "),
+            other => written(other),
+        };
+        out.insert(format!("{prefix}.{key}"), (value, Some(fact.place.clone())));
+    }
+    for (name, inner) in &block.inner {
+        flatten(&format!("{prefix}.{name}"), inner, out);
+    }
+}
+
+/// A result as text, for showing before and after.
+#[must_use]
+pub fn result_text(report: &Report, path: &str) -> String {
+    match report.results.get(path) {
+        Some(Known::Choice(v)) => v.clone(),
+        Some(Known::Boolean(b)) => b.to_string(),
+        Some(Known::OneOf(v)) => v.join(" or "),
+        _ => "open".into(),
+    }
+}
