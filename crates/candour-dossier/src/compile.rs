@@ -9,7 +9,7 @@ use candour_record::{
     CaseId, Compiled, DecisionOutcome, Digest, Event, Purpose, Real, Record, RecordError,
     Timestamp, Validated, Verdict,
 };
-use candour_regulation::{DeviceFile, Evidence};
+use candour_regulation::{DeviceFile, Law, OnHand, Report, Requirement, State, check, classify};
 use serde::{Deserialize, Serialize};
 
 /// Why a dossier was not compiled or rendered.
@@ -111,6 +111,18 @@ pub struct Gap {
     pub missing: String,
 }
 
+/// A requirement that does not apply, and why (MDR and IVDR Annex II 4(a)).
+#[derive(Clone, Debug, Deserialize, PartialEq, Eq, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct NotApplicable {
+    /// The clause.
+    pub clause: String,
+    /// What it is about.
+    pub asks: String,
+    /// Why it does not apply.
+    pub reason: String,
+}
+
 /// A statement of the device file or a text of the maker.
 #[derive(Clone, Debug, Deserialize, PartialEq, Eq, Serialize)]
 #[serde(deny_unknown_fields)]
@@ -137,6 +149,8 @@ pub struct Content {
     pub act: String,
     /// Device description and intended purpose, from the device file.
     pub statements: Vec<Statement>,
+    /// Qualification and classification: each step and rule with its answer.
+    pub classification: Vec<Statement>,
     /// The maker's texts.
     pub texts: Vec<Statement>,
     /// Qualification of the model on the machine, from the last `Loaded` record.
@@ -151,6 +165,8 @@ pub struct Content {
     pub met: Vec<Met>,
     /// Requirements not met.
     pub gaps: Vec<Gap>,
+    /// Requirements that do not apply, with the reason.
+    pub not_applicable: Vec<NotApplicable>,
     /// Origin of the ledger.
     pub ledger: String,
     /// Its size when this was compiled.
@@ -241,14 +257,40 @@ pub fn compile(
     }
     let installation = installation(&records, &mut cited);
     let kinds: BTreeSet<&str> = records.iter().map(|(_, _, r)| r.event.kind()).collect();
-    let (met, gaps) = requirements(file, texts, &kinds)?;
+    let law = Law::get().map_err(|e| DossierError::Act(e.to_string()))?;
+    let report = classify(law, &file.description);
+    let on_hand = OnHand {
+        texts: texts
+            .iter()
+            .filter(|(_, text)| !text.trim().is_empty())
+            .map(|(name, _)| name.clone())
+            .collect(),
+        records: Some(kinds.iter().map(|k| (*k).to_owned()).collect()),
+        today: records
+            .last()
+            .map_or_else(String::new, |(_, _, r)| r.at.to_string().chars().take(10).collect()),
+        ..OnHand::default()
+    };
+    let findings = check(law, &file.description, &report, &on_hand);
+    let classified = records.iter().rev().find_map(|(i, _, r)| match &r.event {
+        Event::Classified(_) => Some(*i),
+        _ => None,
+    });
+    cited.extend(classified);
+    let of_the_act: Vec<&Requirement> = law
+        .in_force()
+        .filter(|a| a.name == file.classification.act.name())
+        .flat_map(|a| &a.entry)
+        .filter_map(|e| findings.requirements.iter().find(|r| r.id == e.id))
+        .collect();
     Ok(Content {
         format: "candour-dossier@v1".into(),
         device: file.identification.name.clone(),
         device_file,
         demonstration: file.identification.demonstration,
-        act: file.intended_purpose.act.name().into(),
+        act: file.classification.act.name().into(),
         statements: statements(file),
+        classification: classification(&report, classified),
         texts: texts
             .iter()
             .map(|(name, text)| Statement {
@@ -260,8 +302,9 @@ pub fn compile(
         validation,
         claims,
         decisions,
-        met,
-        gaps,
+        met: met(&of_the_act),
+        gaps: gaps(&of_the_act),
+        not_applicable: not_applicable(&of_the_act),
         ledger: view.vkey().name().to_owned(),
         size: view.size(),
         cited: cited.into_iter().collect(),
@@ -487,7 +530,7 @@ fn statements(file: &DeviceFile) -> Vec<Statement> {
             "Medical purpose",
             purpose.medical_purpose.join(", ").replace('_', " "),
         ),
-        ("Indication", purpose.indication.clone()),
+        ("Indications", purpose.indications.join("; ")),
         ("Target population", purpose.target_population.clone()),
         ("Intended users", purpose.intended_users.join("; ")),
         ("Contra-indications", purpose.contraindications.join("; ")),
@@ -516,54 +559,84 @@ fn statements(file: &DeviceFile) -> Vec<Statement> {
         .collect()
 }
 
-fn requirements(
-    file: &DeviceFile,
-    texts: &BTreeMap<String, String>,
-    kinds: &BTreeSet<&str>,
-) -> Result<(Vec<Met>, Vec<Gap>), DossierError> {
-    let act = file.intended_purpose.act;
-    let data = act.file().map_err(|e| DossierError::Act(e.to_string()))?;
-    let (mut met, mut gaps) = (Vec::new(), Vec::new());
-    for requirement in data.requirement {
-        let clause = format!("{} {}", act.name(), requirement.clause);
-        let mut missing = Vec::new();
-        let mut by = Vec::new();
-        for evidence in &requirement.met_by {
-            let (there, name) = match evidence {
-                Evidence::Device(key) => (
-                    file.has(key),
-                    format!("device file: {}", key.replace('_', " ")),
-                ),
-                Evidence::Text(name) => (
-                    texts.get(name).is_some_and(|t| !t.trim().is_empty()),
-                    format!("text: {}", name.replace('_', " ")),
-                ),
-                Evidence::Record(kind) => {
-                    (kinds.contains(kind.as_str()), format!("record: {kind}"))
-                }
-            };
-            if there {
-                by.push(name)
-            } else {
-                missing.push(name)
-            }
-        }
-        if !requirement.outside.is_empty() {
-            missing.push(requirement.outside);
-        }
-        if missing.is_empty() {
-            met.push(Met {
-                clause,
-                asks: requirement.asks,
-                by: by.join(", "),
-            });
-        } else {
-            gaps.push(Gap {
-                clause,
-                asks: requirement.asks,
-                missing: missing.join(", "),
-            });
-        }
+/// The steps, the class and the rules, as the classification found them; `sealed` is the record
+/// that holds them.
+fn classification(report: &Report, sealed: Option<u64>) -> Vec<Statement> {
+    let mut out: Vec<Statement> = report
+        .steps
+        .iter()
+        .map(|s| Statement {
+            name: s.clause.clone(),
+            text: format!("{} {}: {}.", s.question, s.answer, s.because),
+        })
+        .collect();
+    for rule in report.rules.iter().filter(|r| r.applies != Some(false)) {
+        let class = rule.class.map_or("open", candour_regulation::Class::name);
+        out.push(Statement {
+            name: rule.id.clone(),
+            text: format!("class {class}: {}.", rule.reason),
+        });
     }
-    Ok((met, gaps))
+    let result = match (report.qualifies, report.class, &report.rule) {
+        (Some(true), Some(class), Some(rule)) => format!("class {} by {rule}", class.name()),
+        (Some(false), _, _) => "not a device by these steps".into(),
+        _ => format!(
+            "open: {} question(s) of the device file are not answered",
+            report.open_questions.len()
+        ),
+    };
+    let source = sealed.map_or_else(
+        || "not sealed in this ledger".to_owned(),
+        |i| format!("sealed as record {i}"),
+    );
+    out.push(Statement {
+        name: "Result".into(),
+        text: format!("{result}; {source}."),
+    });
+    out
+}
+
+fn evidence_words(list: &[String]) -> String {
+    list.iter()
+        .map(|e| e.replace(':', ": ").replace(['_', '.'], " "))
+        .collect::<Vec<_>>()
+        .join(", ")
+}
+
+fn met(list: &[&Requirement]) -> Vec<Met> {
+    list.iter()
+        .filter(|r| r.state == State::Met)
+        .map(|r| Met {
+            clause: r.clause.clone(),
+            asks: r.title.clone(),
+            by: evidence_words(&r.have),
+        })
+        .collect()
+}
+
+fn gaps(list: &[&Requirement]) -> Vec<Gap> {
+    list.iter()
+        .filter(|r| {
+            matches!(
+                r.state,
+                State::Missing | State::Partly | State::ToSign | State::Open
+            )
+        })
+        .map(|r| Gap {
+            clause: r.clause.clone(),
+            asks: r.title.clone(),
+            missing: evidence_words(&r.lack),
+        })
+        .collect()
+}
+
+fn not_applicable(list: &[&Requirement]) -> Vec<NotApplicable> {
+    list.iter()
+        .filter(|r| matches!(r.state, State::NotApplicable | State::Others))
+        .map(|r| NotApplicable {
+            clause: r.clause.clone(),
+            asks: r.title.clone(),
+            reason: r.why.clone(),
+        })
+        .collect()
 }

@@ -164,6 +164,15 @@ pub fn render_html(
                 .map(|g| vec![escape(&g.clause), escape(&g.asks), escape(&g.missing)]),
         );
     }
+    out.push_str("<h2>Requirements that do not apply</h2>\n");
+    table(
+        &mut out,
+        &["Clause", "Asks for", "Why not"],
+        shown
+            .not_applicable
+            .iter()
+            .map(|n| vec![escape(&n.clause), escape(&n.asks), escape(&n.reason)]),
+    );
     out.push_str("<h2>Decisions</h2>\n");
     table(
         &mut out,

@@ -13,7 +13,7 @@ use typst::{Library, LibraryExt as _, World};
 use typst_layout::PagedDocument;
 use typst_pdf::{PdfOptions, PdfStandard, PdfStandards};
 
-use crate::compile::{Claim, Content, DossierError, Gap, Met, Statement};
+use crate::compile::{Claim, Content, DossierError, Gap, Met, NotApplicable, Statement};
 
 /// What both renderings show, with every number already in words.
 #[derive(Serialize)]
@@ -25,6 +25,7 @@ pub(crate) struct Shown<'a> {
     pub(crate) sections: Vec<(&'static str, Vec<Paragraphs<'a>>)>,
     pub(crate) met: &'a [Met],
     pub(crate) gaps: &'a [Gap],
+    pub(crate) not_applicable: &'a [NotApplicable],
     pub(crate) vkey: String,
     pub(crate) checkpoint: String,
     pub(crate) compiled: u64,
@@ -115,6 +116,10 @@ impl<'a> Shown<'a> {
                     "Device description and intended purpose",
                     paragraphs(&content.statements),
                 ),
+                (
+                    "Qualification and classification",
+                    paragraphs(&content.classification),
+                ),
                 ("Manufacturer's texts", paragraphs(&content.texts)),
                 (
                     "Installation on this machine",
@@ -124,6 +129,7 @@ impl<'a> Shown<'a> {
             ],
             met: &content.met,
             gaps: &content.gaps,
+            not_applicable: &content.not_applicable,
             vkey: view.vkey().to_string(),
             checkpoint: view.note().trim_end().to_owned(),
             compiled,

@@ -38,6 +38,8 @@ pub enum Event {
     Rendered(Rendered),
     /// A decision was computed again.
     Replayed(Replayed),
+    /// The device was qualified and classified by the rules of the acts.
+    Classified(Classified),
     /// A kind this version does not know: its name and its own members.
     Other(String, BTreeMap<String, Value>),
 }
@@ -416,6 +418,88 @@ pub struct Replayed {
     pub engine: String,
 }
 
+/// Whether a question was answered.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Answer {
+    /// Yes.
+    Yes,
+    /// No.
+    No,
+    /// What is known does not settle it.
+    Open,
+}
+
+impl Answer {
+    /// From what is known.
+    #[must_use]
+    pub const fn of(known: Option<bool>) -> Self {
+        match known {
+            Some(true) => Self::Yes,
+            Some(false) => Self::No,
+            None => Self::Open,
+        }
+    }
+}
+
+/// A decision step, by its clause, and its answer.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct AnsweredStep {
+    /// The clause or step of the guidance.
+    pub clause: String,
+    /// The answer.
+    pub answer: Answer,
+}
+
+/// A rule that applies or may apply.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct AppliedRule {
+    /// The rule, as the act names it.
+    pub rule: String,
+    /// Whether it applies; `no` is not listed.
+    pub applies: Answer,
+    /// The class it gives; absent where that is open or the rule gives none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub class: Option<String>,
+}
+
+/// Members of a `Classified` record.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Classified {
+    /// Whether the product is a device.
+    pub qualifies: Answer,
+    /// `MDR`, `IVDR` or `none`; absent where it is open.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub regulation: Option<String>,
+    /// The class; absent where it is open or there is none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub class: Option<String>,
+    /// The lowest and the highest class that the answers leave open.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub range: Vec<String>,
+    /// The rule that gives the class.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rule: Option<String>,
+    /// Whether a notified body takes part in the conformity assessment.
+    pub notified_body: Answer,
+    /// The steps of the qualification, in order.
+    pub steps: Vec<AnsweredStep>,
+    /// The rules that apply or may apply.
+    pub rules: Vec<AppliedRule>,
+    /// The keys of the device file that would have to be answered.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub open: Vec<String>,
+    /// The acts and guidances applied, each with its edition.
+    pub editions: Vec<String>,
+    /// SHA-256 of the whole report as `candour classify --json` prints it.
+    pub report: Digest,
+    /// Software name and version.
+    pub software: String,
+}
+
 macro_rules! kinds {
     ($($name:ident),+ $(,)?) => {
         impl Event {
@@ -457,5 +541,5 @@ macro_rules! kinds {
 
 kinds!(
     Opened, Loaded, Received, Refused, Decided, Released, Overseen, Outcome, Planned, Validated,
-    Compiled, Rendered, Replayed,
+    Compiled, Rendered, Replayed, Classified,
 );

@@ -19,7 +19,7 @@ mod timestamp;
 
 pub use digest::Digest;
 pub use event::{
-    Compiled, Decided, DecisionOutcome, Endpoint, Event, ExplanationSummary, Loaded, Opened,
+    Answer, AnsweredStep, AppliedRule, Classified, Compiled, Decided, DecisionOutcome, Endpoint, Event, ExplanationSummary, Loaded, Opened,
     Outcome, Overseen, Planned, Purpose, Received, Reference, Refused, Released, ReleasedObject,
     Rendered, ReplayResult, Replayed, StatisticResult, Validated, Verdict,
 };

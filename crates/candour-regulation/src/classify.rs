@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Serialize;
 
-use crate::condition::{Known, Lookup as _, Truth};
+use crate::condition::{Condition, Known, Lookup as _, Truth};
 use crate::description::{Block, Description, Subject, Value};
 use crate::diagnostic::Place;
 use crate::law::{Act, Case, Class, Law, Rule};
@@ -248,6 +248,19 @@ pub struct Edition {
     pub name: String,
     /// Which version.
     pub edition: String,
+}
+
+impl Report {
+    /// Whether a condition holds for the device as a whole.
+    #[must_use]
+    pub fn holds(&self, law: &Law, device: &Description, condition: &Condition) -> Truth {
+        condition.truth(&Subject {
+            law,
+            device,
+            module: self.governing.and_then(|i| device.each("module").get(i)),
+            results: &self.results,
+        })
+    }
 }
 
 /// What a subject may come out as.

@@ -15,7 +15,8 @@ pub(crate) struct Cli {
 const EXIT_CODES: &str = "\
 Exit codes:
   0  done; for `verify`, `check` and `replay`: everything checked holds
-  1  checked and found wrong: tampered, different, or a validation criterion not met
+  1  checked and found wrong: tampered, different, a validation criterion not met, a requirement
+     not met, or a change that is significant
   2  misuse: arguments, a file that is not there, a device file with faults
   3  input that could not be read at all (every study still leaves a record)
   4  storage: disk full, workspace read-only, locked, or made by a newer version
@@ -34,6 +35,13 @@ pub(crate) enum Command {
     Replay(Replay),
     /// Validates a device on its cohort by a plan that is sealed first.
     Validate(Validate),
+    /// Is it a medical device, under which regulation, which class by which rule, which route:
+    /// clause by clause, with the line of the device file behind each answer.
+    Classify(Classify),
+    /// Holds every requirement against a device, as a compiler does; or says what a change means.
+    Check(Check),
+    /// The reporting deadlines of an event: MDR, IVDR, NIS2, GDPR, AI Act.
+    Deadlines(Deadlines),
     /// Compiles the technical documentation to PDF and HTML with its evidence attached.
     Dossier(Dossier),
     /// Verifies a dossier, evidence, proof or structured report offline.
@@ -125,6 +133,74 @@ pub(crate) struct Validate {
     #[arg(long)]
     pub(crate) workspace: PathBuf,
     /// Print the results as JSON.
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Classify {
+    /// The device's folder or its device file.
+    #[arg(required_unless_present = "schema")]
+    pub(crate) device: Option<PathBuf>,
+    /// The whole report as JSON.
+    #[arg(long)]
+    pub(crate) json: bool,
+    /// Also every rule that does not apply, with its reason, and the implementing rules.
+    #[arg(long)]
+    pub(crate) explain: bool,
+    /// Ask for what is not answered, and write the answers into the device file.
+    #[arg(long)]
+    pub(crate) ask: bool,
+    /// Seal the result in this workspace; made if it is not there.
+    #[arg(long)]
+    pub(crate) workspace: Option<PathBuf>,
+    /// Write a page with the decision path and the map of requirements.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) html: Option<PathBuf>,
+    /// Print the JSON Schema of the device file, for editors, and end.
+    #[arg(long)]
+    pub(crate) schema: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Check {
+    /// The device's folder or its device file.
+    #[arg(required_unless_present = "explain")]
+    pub(crate) device: Option<PathBuf>,
+    /// Count the evidence sealed in this workspace under this very device file.
+    #[arg(long)]
+    pub(crate) workspace: Option<PathBuf>,
+    /// Everything as JSON.
+    #[arg(long)]
+    pub(crate) json: bool,
+    /// The long form of one requirement, such as GSPR-17.2.
+    #[arg(long, value_name = "ID")]
+    pub(crate) explain: Option<String>,
+    /// What the change from this earlier version of the device means.
+    #[arg(long, value_name = "OLD", conflicts_with = "explain")]
+    pub(crate) against: Option<PathBuf>,
+    /// Also the notes.
+    #[arg(long)]
+    pub(crate) notes: bool,
+    /// Only the summary.
+    #[arg(long)]
+    pub(crate) summary: bool,
+    /// Write a page with the decision path and the map of requirements.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) html: Option<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Deadlines {
+    /// What happened; without it, the events are listed.
+    pub(crate) event: Option<String>,
+    /// The moment of awareness with its offset, such as 2026-11-25T09:30:00+01:00.
+    #[arg(long)]
+    pub(crate) aware: Option<String>,
+    /// Only the clocks that run for this device.
+    #[arg(long)]
+    pub(crate) device: Option<PathBuf>,
+    /// As JSON.
     #[arg(long)]
     pub(crate) json: bool,
 }

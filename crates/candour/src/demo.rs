@@ -13,7 +13,7 @@ use candour_record::{DecisionOutcome, Phi, Reference, Verdict};
 use crate::commands::{self, Tally};
 use crate::failure::Failure;
 use crate::world::{SOFTWARE, world};
-use crate::{Done, cli, dossier, pages, say, verify};
+use crate::{Done, cli, dossier, pages, regulation, say, verify};
 
 /// Seeds of the phantom studies that are taken in: outside every split of the cohort.
 const SEEDS: std::ops::Range<u64> = 41..49;
@@ -81,7 +81,7 @@ pub(crate) fn demo(args: &cli::Demo) -> Done {
         ));
     }
 
-    let mut dossiers = Vec::new();
+    let (mut dossiers, mut maps) = (Vec::new(), Vec::new());
     for (n, device) in (4..).zip([&ct, &fna]) {
         say(format_args!(
             "\n{n}. Validation of {} by a plan that is sealed first",
@@ -91,6 +91,13 @@ pub(crate) fn demo(args: &cli::Demo) -> Done {
         for line in commands::validation_lines(&validation) {
             say(format_args!("   {line}"));
         }
+        let opened = regulation::open(&device.folder)?;
+        let report = regulation::report(&opened)?;
+        let index = regulation::seal(&mut workspace, &opened, &report)?;
+        say(format_args!(
+            "   classified, as record {index}: {}",
+            regulation::verdict(&report)
+        ));
         let compiled = dossier::compile(&mut workspace, device)?;
         say(format_args!(
             "   dossier: {} claims, {} decisions, {} requirements met, {} gaps listed as gaps",
@@ -100,6 +107,7 @@ pub(crate) fn demo(args: &cli::Demo) -> Done {
             compiled.content.gaps.len()
         ));
         dossiers.push(compiled);
+        maps.push(regulation::write_page(&workspace, &opened, &report)?);
     }
     let vkey = workspace.ledger().vkey().clone();
     let size = workspace.ledger().size();
@@ -144,6 +152,9 @@ pub(crate) fn demo(args: &cli::Demo) -> Done {
             "   dossier              {}",
             dossier.pdf.display()
         ));
+    }
+    for map in &maps {
+        say(format_args!("   class, requirements  {}", map.display()));
     }
     if let Some(dossier) = dossiers.first() {
         say(format_args!(

@@ -30,7 +30,7 @@ pub(crate) const FILES: [&str; 7] = [
 ];
 
 /// The folder of a device's dossier: its model name, made fit for a file name.
-fn folder(name: &str) -> String {
+pub(crate) fn folder(name: &str) -> String {
     let plain: String = name
         .chars()
         .map(|c| {

@@ -6,6 +6,8 @@ mod demo;
 mod dossier;
 mod failure;
 mod pages;
+mod regulation;
+mod regulation_page;
 mod verify;
 mod world;
 
@@ -24,6 +26,9 @@ fn main() -> ExitCode {
         Command::Oversee(args) => commands::oversee(&args),
         Command::Replay(args) => commands::replay(&args),
         Command::Validate(args) => commands::validate(&args),
+        Command::Classify(args) => regulation::classify_command(&args),
+        Command::Check(args) => regulation::check_command(&args),
+        Command::Deadlines(args) => regulation::deadlines_command(&args),
         Command::Dossier(args) => dossier::command(&args),
         Command::Verify(args) => verify::command(&args),
         Command::Ledger(args) => commands::ledger(&args),

@@ -97,6 +97,8 @@ fn router(pages: Arc<Pages>) -> Router {
         .route("/ledger/{index}", get(record))
         .route("/ledger/{index}/proof", get(proof))
         .route("/dossier", get(dossiers))
+        .route("/regulation", get(regulations))
+        .route("/regulation/{folder}", get(regulation_page))
         .route("/dossier/{folder}/{file}", get(dossier_file))
         .route(
             "/candour.css",
@@ -1001,6 +1003,101 @@ struct ClaimCell {
     interval: String,
     method: String,
     cited: String,
+}
+
+struct RegulationCell {
+    name: String,
+    folder: String,
+    verdict: String,
+    sealed: Option<u64>,
+}
+
+#[derive(Template)]
+#[template(path = "regulations.html")]
+struct RegulationsPage {
+    tab: &'static str,
+    devices: Vec<RegulationCell>,
+}
+
+async fn regulations(State(pages): State<Arc<Pages>>) -> Response {
+    blocking(pages, move |pages| {
+        let read = pages.read()?;
+        let sealed: Vec<(u64, candour_record::Classified)> = (0u64..)
+            .zip(read.0.records()?)
+            .filter_map(|(i, (_, record))| match record.event {
+                candour_record::Event::Classified(c) => Some((i, c)),
+                _ => None,
+            })
+            .collect();
+        let mut list: Vec<PathBuf> = std::fs::read_dir(pages.dir.join("regulation"))
+            .into_iter()
+            .flatten()
+            .filter_map(|e| e.ok().map(|e| e.path()))
+            .filter(|p| p.join("regulation.html").is_file())
+            .collect();
+        list.sort();
+        let devices = list.iter().map(|dir| regulation_cell(dir, &sealed)).collect();
+        Ok(html(
+            StatusCode::OK,
+            &RegulationsPage {
+                tab: "regulation",
+                devices,
+            },
+        ))
+    })
+    .await
+}
+
+/// What a device's folder says, and the record that sealed that very report.
+fn regulation_cell(dir: &Path, sealed: &[(u64, candour_record::Classified)]) -> RegulationCell {
+    let folder = dir.file_name().and_then(|n| n.to_str()).unwrap_or("").to_owned();
+    let report = std::fs::read(dir.join("classification.json")).unwrap_or_default();
+    let digest = candour_record::Digest::of(&report);
+    let found = sealed.iter().rev().find(|(_, c)| c.report == digest);
+    let verdict = found.map_or_else(
+        || "The report beside this page is not the one that was sealed.".to_owned(),
+        |(_, c)| match (&c.regulation, &c.class, &c.rule) {
+            (Some(regulation), Some(class), rule) => format!(
+                "{regulation}, class {class}{}",
+                rule.as_ref().map_or(String::new(), |r| format!(" by {r}"))
+            ),
+            (Some(regulation), None, _) if regulation == "none" => "not a device".into(),
+            _ => "open questions".into(),
+        },
+    );
+    let name = serde_json::from_slice::<serde_json::Value>(&report)
+        .ok()
+        .and_then(|v| v.get("device")?.as_str().map(str::to_owned))
+        .filter(|n| !n.is_empty())
+        .unwrap_or_else(|| folder.clone());
+    RegulationCell {
+        name,
+        folder,
+        verdict,
+        sealed: found.map(|(i, _)| *i),
+    }
+}
+
+async fn regulation_page(
+    State(pages): State<Arc<Pages>>,
+    UrlPath(folder): UrlPath<String>,
+) -> Response {
+    blocking(pages, move |pages| {
+        let plain = folder
+            .chars()
+            .all(|c| c.is_ascii_alphanumeric() || c == '-');
+        let page = std::fs::read(pages.dir.join("regulation").join(&folder).join("regulation.html"));
+        let (true, Ok(page)) = (plain, page) else {
+            return Ok(message(StatusCode::NOT_FOUND, "Not here", "There is no such page."));
+        };
+        let mut response = respond(StatusCode::OK, "text/html; charset=utf-8", page);
+        response.headers_mut().insert(
+            header::CONTENT_SECURITY_POLICY,
+            HeaderValue::from_static(CSP_DOSSIER),
+        );
+        Ok(response)
+    })
+    .await
 }
 
 struct DossierCell {
