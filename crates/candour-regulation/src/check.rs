@@ -9,7 +9,7 @@ use crate::classify::{Report, used, written};
 use crate::condition::{Known, Lookup as _, Truth};
 use crate::description::{Block, Description, Subject, Value};
 use crate::diagnostic::{Diagnostic, Place, Severity};
-use crate::law::{ActFile, Consistency, Entry, Evidence, Law, Status};
+use crate::law::{Act, ActFile, Consistency, Entry, Evidence, Law, Status};
 
 /// What lies at hand beside the device file.
 #[derive(Clone, Debug, Default)]
@@ -199,9 +199,14 @@ pub fn check(law: &Law, device: &Description, report: &Report, on_hand: &OnHand)
     }
     checker.not_applicable(&mut diagnostics);
     let mut requirements = Vec::new();
-    for act in law.in_force() {
+    // What the other regulation asks says nothing about a device that comes under this one.
+    let other = |act: &ActFile| {
+        Act::by_name(&act.name).is_some()
+            && report.regulation.as_ref().is_some_and(|r| Act::by_name(r).is_some() && *r != act.name)
+    };
+    for act in law.in_force().filter(|a| !other(a)) {
         for entry in act.entry.iter().filter(|e| e.status == Status::InForce) {
-            let requirement = checker.hold(act, entry);
+            let requirement = checker.hold(entry);
             if let Some(diagnostic) = checker.gap(entry, &requirement) {
                 diagnostics.push(diagnostic);
             }
@@ -251,7 +256,7 @@ impl<'a> Checker<'a> {
         }
     }
 
-    fn hold(&self, _act: &ActFile, entry: &Entry) -> Requirement {
+    fn hold(&self, entry: &Entry) -> Requirement {
         let subject = self.whole();
         let decision = entry.when.decide(&subject);
         let mut out = Requirement {
@@ -329,22 +334,35 @@ impl<'a> Checker<'a> {
         let subject = self.whole();
         let result = |path: &&String| path.starts_with("result.");
         let results = because.iter().filter(result).map(|path| {
-            let name = path.trim_start_matches("result.").replace('_', " ");
-            match subject.known(path) {
-                Known::Choice(v) => format!("{name} {v}"),
-                Known::Boolean(true) => name,
-                Known::Boolean(false) => format!("not {name}"),
-                Known::OneOf(v) => format!("{name} {}", v.join(" or ")),
-                _ => format!("{name} open"),
+            match (path.as_str(), subject.known(path)) {
+                ("result.qualifies", Known::Boolean(true)) => "it is a device".to_owned(),
+                ("result.regulation", Known::Choice(v)) => format!("it comes under the {v}"),
+                ("result.class", Known::Choice(v)) => format!("it is of class {v}"),
+                ("result.role", Known::Choice(v)) if v == "mdsw" => "it is medical device software".into(),
+                ("result.notified_body", Known::Boolean(true)) => "a notified body takes part".into(),
+                ("result.ai_high_risk", Known::Boolean(true)) => "it is a high-risk AI system".into(),
+                ("result.software_only", Known::Boolean(true)) => "it is software alone".into(),
+                ("result.software_only", Known::Boolean(false)) => "it has parts beside software".into(),
+                (_, known) => {
+                    let name = path.trim_start_matches("result.").replace('_', " ");
+                    match known {
+                        Known::Choice(v) => format!("{name} {v}"),
+                        Known::Boolean(true) => name,
+                        Known::Boolean(false) => format!("not {name}"),
+                        Known::OneOf(v) => format!("{name} {}", v.join(" or ")),
+                        _ => format!("{name} open"),
+                    }
+                }
             }
         });
-        let facts = used(&subject, because).into_iter().map(|f| match &f.place {
-            Some(place) => format!("{} = {} (line {})", f.key, f.value, place.line),
-            None => format!("{} = {}", f.key, f.value),
+        // What is not stated decided only by leaving the rest as it is; it is no reason to name.
+        let facts = used(&subject, because).into_iter().filter_map(|f| {
+            let place = f.place?;
+            Some(format!("{} = {} (line {})", f.key, f.value, place.line))
         });
         let all: Vec<String> = results.chain(facts).collect();
         if all.is_empty() {
-            "it applies to every device".into()
+            "every device is asked for it".into()
         } else {
             all.join(", ")
         }
@@ -420,7 +438,10 @@ impl<'a> Checker<'a> {
             source: self.device.line(&place),
             place,
             what,
-            why: format!("applies: {}", requirement.why),
+            why: match requirement.state {
+                State::Open => requirement.why.clone(),
+                _ => format!("applies because {}", requirement.why),
+            },
             clause: entry.cite.clone(),
             remedy: match requirement.state {
                 State::Open => format!("answer {}", requirement.lack.join(", ")),

@@ -118,8 +118,8 @@ pub fn deadlines(
             },
         ));
     }
-    // What is due at once goes first; what has no fixed moment goes last.
-    out.sort_by_key(|(until, d)| (until.is_none(), until.clone(), d.id.clone()));
+    // What has no fixed moment goes last; within one moment the order of the acts stays.
+    out.sort_by_key(|(until, _)| (until.is_none(), until.clone()));
     Ok(out.into_iter().map(|(_, d)| d).collect())
 }
 

@@ -445,6 +445,7 @@ impl Reader<'_> {
             .chain(["format", "include"])
             .collect();
         let mut format = false;
+        let mut include = None;
         for (key, value) in root {
             let name: &str = key.get_ref().as_ref();
             let place = self.at(source, key.span().start);
@@ -455,7 +456,8 @@ impl Reader<'_> {
                     self.error(place, "format is not 1".into(), "", "write format = 1, or use a newer release of Candour for a newer format");
                 }
             } else if name == "include" {
-                self.includes(source, value, chain);
+                // After the file's own sections, so that these come first where both answer.
+                include = Some(value);
             } else if let Some(section) = law.schema.section(name) {
                 self.section(source, section, value, place);
             } else {
@@ -465,6 +467,9 @@ impl Reader<'_> {
                 );
                 self.error(place, format!("unknown key `{}`", short(name)), "", remedy);
             }
+        }
+        if let Some(value) = include {
+            self.includes(source, value, chain);
         }
         if !format && source == 0 {
             let place = self.at(source, 0);

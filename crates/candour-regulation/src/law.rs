@@ -14,7 +14,7 @@ const EVIDENCE: &str = include_str!("../acts/evidence.toml");
 /// The act files, in the order of reports. A test holds that none of the folder is left out.
 pub(crate) const ACTS: &[(&str, &str)] = &[
 ("mdr", include_str!("/root/draft/full-mdr.toml")),
-("ivdr", include_str!("/root/draft/full-ivdr.toml")),
+("ivdr", include_str!("../acts/ivdr-2017-746.toml")),
 ("m11", include_str!("../acts/mdcg-2019-11-rev1.toml")),
 ("aia", include_str!("/root/draft/full-aia.toml")),
 ("gdpr", include_str!("/root/draft/full-gdpr.toml")),
