@@ -9,7 +9,7 @@ use serde::Serialize;
 use crate::condition::{Condition, Known, Lookup as _, Truth};
 use crate::description::{Block, Description, Subject, Value};
 use crate::diagnostic::Place;
-use crate::law::{Act, Case, Class, Law, Rule};
+use crate::law::{Act, Case, Class, Law, Rule, Turn};
 
 /// What was found about a device.
 #[derive(Clone, Debug, Serialize)]
@@ -109,6 +109,9 @@ pub struct StepTaken {
     pub answer: &'static str,
     /// Why.
     pub because: String,
+    /// Where the other answer would have ended, where it would have.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub otherwise: String,
     /// The line of the device file that decided it.
     pub line: Option<usize>,
     /// The answers that decided it.
@@ -681,6 +684,11 @@ fn walk(law: &Law, subject: &Subject<'_>, id: &str, role: String, out: &mut Asse
                 [turn] => turn.because.clone(),
                 _ => not_answered(&decision.because),
             },
+            otherwise: match decision.truth {
+                Truth::Yes => ended("no", &step.no),
+                Truth::No => ended("yes", &step.yes),
+                Truth::Unknown => String::new(),
+            },
             line: line_of(&facts),
             facts,
         });
@@ -699,6 +707,14 @@ fn walk(law: &Law, subject: &Subject<'_>, id: &str, role: String, out: &mut Asse
                 role: if act.is_some() { role } else { String::new() },
             });
         }
+    }
+}
+
+fn ended(answer: &str, turn: &Turn) -> String {
+    match turn.end.as_str() {
+        "" => String::new(),
+        "none" => format!("{answer} would end here, outside both regulations: {}", turn.because),
+        end => format!("{answer} would end here, under the {end}: {}", turn.because),
     }
 }
 

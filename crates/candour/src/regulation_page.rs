@@ -8,7 +8,7 @@ use candour_regulation::{
 };
 
 use crate::failure::Failure;
-use crate::regulation::{role_words, verdict};
+use crate::regulation::{capital, role_words, verdict};
 
 struct StepCell {
     number: usize,
@@ -16,6 +16,7 @@ struct StepCell {
     answer: &'static str,
     sign: &'static str,
     because: String,
+    otherwise: String,
     clause: String,
     facts: Vec<FactCell>,
 }
@@ -280,14 +281,15 @@ pub(crate) fn page(device: &Description, report: &Report, findings: &Findings) -
                     "no" => "✗",
                     _ => "?",
                 },
-                because: s.because.clone(),
+                because: capital(&s.because),
+                otherwise: s.otherwise.clone(),
                 clause: s.clause.clone(),
                 facts: facts(&s.facts),
             })
             .collect(),
         end: match report.regulation.as_deref() {
             Some("none") => "Not a device by these steps".into(),
-            Some(r) => format!("{} under {r}", role_words(report.role.as_deref())),
+            Some(r) => format!("{} under {r}", capital(role_words(report.role.as_deref()))),
             None => "Open: more than one end is possible".into(),
         },
         classes,
@@ -298,7 +300,7 @@ pub(crate) fn page(device: &Description, report: &Report, findings: &Findings) -
             .map(|r| RuleCell {
                 id: r.id.clone(),
                 about: r.about.clone(),
-                reason: r.reason.clone(),
+                reason: capital(&r.reason),
                 clause: r.clause.clone(),
                 governs: report.rule.as_ref() == Some(&r.id),
                 open: r.applies.is_none(),
