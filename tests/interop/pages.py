@@ -37,6 +37,26 @@ def row(what, good):
         wrong.append(what)
 
 
+def regulation(driver):
+    """The decision path and the map: by keyboard, and told apart without colour."""
+    driver.get(f"{base}/regulation")
+    driver.find_element(By.PARTIAL_LINK_TEXT, "Decision path").send_keys(Keys.ENTER)
+    WebDriverWait(driver, 10).until(lambda d: d.find_elements(By.CSS_SELECTOR, ".path .node"))
+    steps = driver.find_elements(By.CSS_SELECTOR, ".path > li")
+    row("the decision path has its steps and its end", len(steps) >= 6 and "end" in steps[-1].get_attribute("class"))
+    tiles = driver.find_elements(By.CSS_SELECTOR, "a.tile")
+    signs = {}
+    for tile in tiles:
+        signs.setdefault(tile.get_attribute("class"), set()).add(tile.text)
+    row("the map: every state has a sign of its own, beside its colour",
+        len(tiles) > 150 and all(len(s) == 1 for s in signs.values()) and len(set.union(*signs.values())) == len(signs))
+    row("the map: every tile says in words what and how it stands",
+        all(len(t.get_attribute("aria-label")) > 10 for t in tiles))
+    tiles[0].send_keys(Keys.ENTER)
+    target = driver.current_url.split("#")[1]
+    row("keyboard: a tile leads to its requirement", driver.find_element(By.ID, target).tag_name == "details")
+
+
 def keyboard(driver, decision, measured):
     """A reader who never touches the mouse."""
     def body():
@@ -77,7 +97,8 @@ try:
     base = server.stdout.readline().split("http://")[1].split()[0].rstrip("/")
     base = "http://" + base
     decision = sys.argv[4]
-    for name, path in (("worklist", "/"), ("decision", f"/decision/{decision}"), ("ledger", "/ledger"), ("dossier", "/dossier")):
+    for name, path in (("worklist", "/"), ("decision", f"/decision/{decision}"), ("ledger", "/ledger"), ("dossier", "/dossier"),
+                       ("regulations", "/regulation"), ("regulation", "/regulation/ct-nodule-phantom")):
         for mode, options in (("light", ()), ("dark", ("--force-dark-mode",))):
             shot = folder / f"{name}-{mode}.png"
             out = chromium(path, "--window-size=1400,1200", f"--screenshot={shot}", *options)
@@ -95,6 +116,7 @@ try:
     driver = webdriver.Chrome(options=options, service=Service("/usr/bin/chromedriver"))
     try:
         keyboard(driver, decision, sys.argv[5])
+        regulation(driver)
     finally:
         driver.quit()
 finally:

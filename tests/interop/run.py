@@ -10,6 +10,9 @@ import re
 import shutil
 import subprocess
 import sys
+import tomllib
+
+import jsonschema
 
 here = pathlib.Path(__file__).parent
 root = here.parents[1]
@@ -46,6 +49,18 @@ demo = capture(binary, "demo", "--once", "--workspace", workspace)
 row("candour demo", "ends with exit code 0", demo.returncode == 0)
 ledger = capture(binary, "ledger", "show", workspace).stdout
 (workspace / "ledger.jsonl").write_text(ledger)
+print("\n-- the published schema of the device file")
+schema = json.loads((root / "docs/device.schema.json").read_text())
+jsonschema.Draft202012Validator.check_schema(schema)
+validator = jsonschema.Draft202012Validator(schema)
+files = sorted(root.glob("devices/*/device.toml")) + [f for f in sorted(root.glob("crates/candour-regulation/tests/cases/*.toml")) if f.name != "expected.toml"]
+refused = [f.name for f in files if not validator.is_valid(tomllib.loads(f.read_text()))]
+row("jsonschema (Python)", f"takes {len(files)} device files", not refused and len(files) > 60)
+sample = (root / "devices/ct-nodule-phantom/device.toml").read_text()
+wrong = [sample.replace(*w) for w in (("worst_harm =", "worst_ham ="), ('"drive_management"', '"drive"'), ("format = 1", "format = 2"),
+                                     ("processes_input = true", 'processes_input = "yes"'), ('["diagnosis"]', '"diagnosis"'))]
+row("jsonschema (Python)", "refuses what the reader refuses", all(w != sample and not validator.is_valid(tomllib.loads(w)) for w in wrong))
+
 step("released objects", sys.executable, here / "objects.py", workspace)
 
 print("\n-- dossiers")

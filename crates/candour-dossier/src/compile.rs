@@ -266,9 +266,9 @@ pub fn compile(
             .map(|(name, _)| name.clone())
             .collect(),
         records: Some(kinds.iter().map(|k| (*k).to_owned()).collect()),
-        today: records
-            .last()
-            .map_or_else(String::new, |(_, _, r)| r.at.to_string().chars().take(10).collect()),
+        today: records.last().map_or_else(String::new, |(_, _, r)| {
+            r.at.to_string().chars().take(10).collect()
+        }),
         ..OnHand::default()
     };
     let findings = check(law, &file.description, &report, &on_hand);

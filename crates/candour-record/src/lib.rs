@@ -19,9 +19,10 @@ mod timestamp;
 
 pub use digest::Digest;
 pub use event::{
-    Answer, AnsweredStep, AppliedRule, Classified, Compiled, Decided, DecisionOutcome, Endpoint, Event, ExplanationSummary, Loaded, Opened,
-    Outcome, Overseen, Planned, Purpose, Received, Reference, Refused, Released, ReleasedObject,
-    Rendered, ReplayResult, Replayed, StatisticResult, Validated, Verdict,
+    Answer, AnsweredStep, AppliedRule, Classified, Compiled, Decided, DecisionOutcome, Endpoint,
+    Event, ExplanationSummary, Loaded, Opened, Outcome, Overseen, Planned, Purpose, Received,
+    Reference, Refused, Released, ReleasedObject, Rendered, ReplayResult, Replayed,
+    StatisticResult, Validated, Verdict,
 };
 pub use id::{CaseId, ParseIdError, SubjectId};
 pub use phi::Phi;

@@ -116,9 +116,14 @@ pub fn assess_change(law: &Law, before: &Version<'_>, after: &Version<'_>) -> Ch
         new_udi_di: false,
         new_udi_pi: false,
         reclassified: rule_changed
-            || ["result.qualifies", "result.regulation", "result.class", "result.role"]
-                .iter()
-                .any(|k| results.iter().any(|r| r == k)),
+            || [
+                "result.qualifies",
+                "result.regulation",
+                "result.class",
+                "result.role",
+            ]
+            .iter()
+            .any(|k| results.iter().any(|r| r == k)),
         stale: Vec::new(),
     };
     if out.differences.is_empty() {
@@ -164,7 +169,11 @@ pub fn assess_change(law: &Law, before: &Version<'_>, after: &Version<'_>) -> Ch
             because,
         });
     }
-    let means = |what: &str| out.findings.iter().any(|f| f.means.iter().any(|m| m == what));
+    let means = |what: &str| {
+        out.findings
+            .iter()
+            .any(|f| f.means.iter().any(|m| m == what))
+    };
     (out.significant, out.new_udi_di) = (means("significant"), means("udi_di"));
     out.new_udi_pi = !out.new_udi_di && means("udi_pi");
     out.stale = stale.into_values().collect();
@@ -192,7 +201,9 @@ fn plain(key: &str) -> String {
 
 fn covers(pattern: &str, key: &str) -> bool {
     match pattern.strip_suffix(".*") {
-        Some(section) => key.strip_prefix(section).is_some_and(|r| r.is_empty() || r.starts_with('.')),
+        Some(section) => key
+            .strip_prefix(section)
+            .is_some_and(|r| r.is_empty() || r.starts_with('.')),
         None => pattern == key,
     }
 }
@@ -227,7 +238,10 @@ fn answers(version: &Version<'_>) -> Answers {
                 .text("id")
                 .or_else(|| block.text("name"))
                 .or_else(|| block.text("text"))
-                .map_or_else(|| i.to_string(), |t| crate::diagnostic::short(&t.replace(['[', ']', '.'], " ")));
+                .map_or_else(
+                    || i.to_string(),
+                    |t| crate::diagnostic::short(&t.replace(['[', ']', '.'], " ")),
+                );
             flatten(&format!("{name}[{label}]"), block, &mut out);
         }
     }

@@ -160,7 +160,10 @@ impl Findings {
     /// How many diagnostics are of a severity.
     #[must_use]
     pub fn count(&self, severity: Severity) -> usize {
-        self.diagnostics.iter().filter(|d| d.severity == severity).count()
+        self.diagnostics
+            .iter()
+            .filter(|d| d.severity == severity)
+            .count()
     }
 }
 
@@ -174,10 +177,19 @@ struct Checker<'a> {
 /// Holds every requirement against the device.
 #[must_use]
 pub fn check(law: &Law, device: &Description, report: &Report, on_hand: &OnHand) -> Findings {
-    let checker = Checker { law, device, report, on_hand };
+    let checker = Checker {
+        law,
+        device,
+        report,
+        on_hand,
+    };
     let mut diagnostics = device.faults.0.clone();
     for question in &report.open_questions {
-        let place = Place { file: report.file.clone(), line: question.line, column: 1 };
+        let place = Place {
+            file: report.file.clone(),
+            line: question.line,
+            column: 1,
+        };
         diagnostics.push(Diagnostic {
             severity: Severity::Error,
             code: question.key.clone(),
@@ -189,7 +201,11 @@ pub fn check(law: &Law, device: &Description, report: &Report, on_hand: &OnHand)
             remedy: if question.choices.is_empty() {
                 format!("answer {}", question.key)
             } else {
-                format!("answer {} with one of: {}", question.key, question.choices.join(", "))
+                format!(
+                    "answer {} with one of: {}",
+                    question.key,
+                    question.choices.join(", ")
+                )
             },
             command: format!("candour classify {} --ask", on_hand.device),
         });
@@ -202,7 +218,10 @@ pub fn check(law: &Law, device: &Description, report: &Report, on_hand: &OnHand)
     // What the other regulation asks says nothing about a device that comes under this one.
     let other = |act: &ActFile| {
         Act::by_name(&act.name).is_some()
-            && report.regulation.as_ref().is_some_and(|r| Act::by_name(r).is_some() && *r != act.name)
+            && report
+                .regulation
+                .as_ref()
+                .is_some_and(|r| Act::by_name(r).is_some() && *r != act.name)
     };
     for act in law.in_force().filter(|a| !other(a)) {
         for entry in act.entry.iter().filter(|e| e.status == Status::InForce) {
@@ -215,16 +234,27 @@ pub fn check(law: &Law, device: &Description, report: &Report, on_hand: &OnHand)
     }
     let summary = summarise(&requirements);
     let next = checker.next(&requirements);
-    Findings { diagnostics, requirements, summary, next }
+    Findings {
+        diagnostics,
+        requirements,
+        summary,
+        next,
+    }
 }
 
 fn summarise(requirements: &[Requirement]) -> Vec<GroupSummary> {
     let mut out: Vec<GroupSummary> = Vec::new();
     for r in requirements {
-        let index = out.iter().position(|g| g.group == r.group).unwrap_or_else(|| {
-            out.push(GroupSummary { group: r.group.clone(), counts: BTreeMap::new() });
-            out.len() - 1
-        });
+        let index = out
+            .iter()
+            .position(|g| g.group == r.group)
+            .unwrap_or_else(|| {
+                out.push(GroupSummary {
+                    group: r.group.clone(),
+                    counts: BTreeMap::new(),
+                });
+                out.len() - 1
+            });
         if let Some(group) = out.get_mut(index) {
             *group.counts.entry(r.state).or_insert(0) += 1;
         }
@@ -244,7 +274,11 @@ impl<'a> Checker<'a> {
 
     /// The module that governs speaks for the whole.
     fn whole(&self) -> Subject<'a> {
-        self.subject(self.report.governing.and_then(|i| self.device.each("module").get(i)))
+        self.subject(
+            self.report
+                .governing
+                .and_then(|i| self.device.each("module").get(i)),
+        )
     }
 
     fn modules(&self) -> Vec<Option<&'a Block>> {
@@ -333,28 +367,38 @@ impl<'a> Checker<'a> {
     fn why(&self, because: &BTreeSet<String>) -> String {
         let subject = self.whole();
         let result = |path: &&String| path.starts_with("result.");
-        let results = because.iter().filter(result).map(|path| {
-            match (path.as_str(), subject.known(path)) {
-                ("result.qualifies", Known::Boolean(true)) => "it is a device".to_owned(),
-                ("result.regulation", Known::Choice(v)) => format!("it comes under the {v}"),
-                ("result.class", Known::Choice(v)) => format!("it is of class {v}"),
-                ("result.role", Known::Choice(v)) if v == "mdsw" => "it is medical device software".into(),
-                ("result.notified_body", Known::Boolean(true)) => "a notified body takes part".into(),
-                ("result.ai_high_risk", Known::Boolean(true)) => "it is a high-risk AI system".into(),
-                ("result.software_only", Known::Boolean(true)) => "it is software alone".into(),
-                ("result.software_only", Known::Boolean(false)) => "it has parts beside software".into(),
-                (_, known) => {
-                    let name = path.trim_start_matches("result.").replace('_', " ");
-                    match known {
-                        Known::Choice(v) => format!("{name} {v}"),
-                        Known::Boolean(true) => name,
-                        Known::Boolean(false) => format!("not {name}"),
-                        Known::OneOf(v) => format!("{name} {}", v.join(" or ")),
-                        _ => format!("{name} open"),
+        let results =
+            because
+                .iter()
+                .filter(result)
+                .map(|path| match (path.as_str(), subject.known(path)) {
+                    ("result.qualifies", Known::Boolean(true)) => "it is a device".to_owned(),
+                    ("result.regulation", Known::Choice(v)) => format!("it comes under the {v}"),
+                    ("result.class", Known::Choice(v)) => format!("it is of class {v}"),
+                    ("result.role", Known::Choice(v)) if v == "mdsw" => {
+                        "it is medical device software".into()
                     }
-                }
-            }
-        });
+                    ("result.notified_body", Known::Boolean(true)) => {
+                        "a notified body takes part".into()
+                    }
+                    ("result.ai_high_risk", Known::Boolean(true)) => {
+                        "it is a high-risk AI system".into()
+                    }
+                    ("result.software_only", Known::Boolean(true)) => "it is software alone".into(),
+                    ("result.software_only", Known::Boolean(false)) => {
+                        "it has parts beside software".into()
+                    }
+                    (_, known) => {
+                        let name = path.trim_start_matches("result.").replace('_', " ");
+                        match known {
+                            Known::Choice(v) => format!("{name} {v}"),
+                            Known::Boolean(true) => name,
+                            Known::Boolean(false) => format!("not {name}"),
+                            Known::OneOf(v) => format!("{name} {}", v.join(" or ")),
+                            _ => format!("{name} open"),
+                        }
+                    }
+                });
         // What is not stated decided only by leaving the rest as it is; it is no reason to name.
         let facts = used(&subject, because).into_iter().filter_map(|f| {
             let place = f.place?;
@@ -372,7 +416,11 @@ impl<'a> Checker<'a> {
         match evidence {
             Evidence::Device(path) => self.given(path),
             Evidence::Text(name) => self.on_hand.texts.contains(name),
-            Evidence::Record(kind) => self.on_hand.records.as_ref().is_some_and(|r| r.contains(kind)),
+            Evidence::Record(kind) => self
+                .on_hand
+                .records
+                .as_ref()
+                .is_some_and(|r| r.contains(kind)),
             // No record of this release carries a signature; a person signs the document itself.
             Evidence::Signature(_) => false,
         }
@@ -395,9 +443,14 @@ impl<'a> Checker<'a> {
 
     fn gap(&self, entry: &Entry, requirement: &Requirement) -> Option<Diagnostic> {
         let (severity, what) = match requirement.state {
-            State::Missing | State::Partly => (entry.severity, format!("{}: not shown", entry.title)),
+            State::Missing | State::Partly => {
+                (entry.severity, format!("{}: not shown", entry.title))
+            }
             State::ToSign => (Severity::Note, format!("{}: to be signed", entry.title)),
-            State::Open => (Severity::Warning, format!("{}: does it apply?", entry.title)),
+            State::Open => (
+                Severity::Warning,
+                format!("{}: does it apply?", entry.title),
+            ),
             State::Later => (Severity::Note, format!("{}: will be asked", entry.title)),
             State::Others => (Severity::Note, format!("{}: a duty of others", entry.title)),
             State::Met | State::NotApplicable => return None,
@@ -406,7 +459,12 @@ impl<'a> Checker<'a> {
         if matches!(requirement.state, State::Others | State::Later) {
             return None;
         }
-        let missing: Vec<Evidence> = entry.met_by.iter().filter(|e| !self.has(e)).cloned().collect();
+        let missing: Vec<Evidence> = entry
+            .met_by
+            .iter()
+            .filter(|e| !self.has(e))
+            .cloned()
+            .collect();
         let mut command = String::new();
         for evidence in &missing {
             if let Evidence::Record(kind) = evidence
@@ -415,7 +473,14 @@ impl<'a> Checker<'a> {
                 command = record
                     .command
                     .replace("{device}", &self.on_hand.device)
-                    .replace("{workspace}", if self.on_hand.workspace.is_empty() { "WORKSPACE" } else { &self.on_hand.workspace });
+                    .replace(
+                        "{workspace}",
+                        if self.on_hand.workspace.is_empty() {
+                            "WORKSPACE"
+                        } else {
+                            &self.on_hand.workspace
+                        },
+                    );
                 break;
             }
         }
@@ -487,7 +552,13 @@ impl<'a> Checker<'a> {
         }
     }
 
-    fn contradiction(&self, rule: &Consistency, place: &Place, value: &str, other: &str) -> Diagnostic {
+    fn contradiction(
+        &self,
+        rule: &Consistency,
+        place: &Place,
+        value: &str,
+        other: &str,
+    ) -> Diagnostic {
         let fill = |text: &str| {
             text.replace("{value}", &crate::diagnostic::short(value))
                 .replace("{other}", &crate::diagnostic::short(other))
@@ -510,10 +581,14 @@ impl<'a> Checker<'a> {
         if !relational {
             for module in self.modules() {
                 let subject = self.subject(module);
-                let holds = rule.when.as_ref().is_some_and(|w| w.truth(&subject) == Truth::Yes);
+                let holds = rule
+                    .when
+                    .as_ref()
+                    .is_some_and(|w| w.truth(&subject) == Truth::Yes);
                 if holds {
                     let fact = subject.fact(&rule.key);
-                    let place = fact.map_or_else(|| self.device.place(&rule.key), |f| f.place.clone());
+                    let place =
+                        fact.map_or_else(|| self.device.place(&rule.key), |f| f.place.clone());
                     let value = fact.map_or(String::new(), |f| written(&f.value));
                     let found = self.contradiction(rule, &place, &value, "");
                     if !out.contains(&found) {
@@ -524,7 +599,11 @@ impl<'a> Checker<'a> {
             return;
         }
         let whole = self.whole();
-        if rule.when.as_ref().is_some_and(|w| w.truth(&whole) != Truth::Yes) {
+        if rule
+            .when
+            .as_ref()
+            .is_some_and(|w| w.truth(&whole) != Truth::Yes)
+        {
             return;
         }
         for (value, place, block) in self.values(rule) {
@@ -628,11 +707,18 @@ impl<'a> Checker<'a> {
 
     fn next(&self, requirements: &[Requirement]) -> Vec<NextStep> {
         let mut by: BTreeMap<&str, (Vec<String>, usize)> = BTreeMap::new();
-        for r in requirements.iter().filter(|r| matches!(r.state, State::Missing | State::Partly)) {
+        for r in requirements
+            .iter()
+            .filter(|r| matches!(r.state, State::Missing | State::Partly))
+        {
             for lack in r.lack.iter().filter(|l| !l.starts_with("signature:")) {
                 let entry = by.entry(lack).or_default();
                 entry.0.push(r.id.clone());
-                let others = r.lack.iter().filter(|l| !l.starts_with("signature:")).count();
+                let others = r
+                    .lack
+                    .iter()
+                    .filter(|l| !l.starts_with("signature:"))
+                    .count();
                 entry.1 += usize::from(others == 1);
             }
         }
@@ -647,13 +733,23 @@ impl<'a> Checker<'a> {
                 completes,
             })
             .collect();
-        out.sort_by_key(|n| (std::cmp::Reverse(n.completes), std::cmp::Reverse(n.requirements.len())));
+        out.sort_by_key(|n| {
+            (
+                std::cmp::Reverse(n.completes),
+                std::cmp::Reverse(n.requirements.len()),
+            )
+        });
         out
     }
 }
 
 /// Equal but for case and spacing.
 fn same(a: &str, b: &str) -> bool {
-    let plain = |t: &str| t.split_whitespace().collect::<Vec<_>>().join(" ").to_lowercase();
+    let plain = |t: &str| {
+        t.split_whitespace()
+            .collect::<Vec<_>>()
+            .join(" ")
+            .to_lowercase()
+    };
     plain(a) == plain(b)
 }

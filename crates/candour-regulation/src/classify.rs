@@ -353,7 +353,12 @@ fn name_of(module: Option<&Block>) -> Option<String> {
     module.map(|m| m.text("name").unwrap_or("unnamed module").to_owned())
 }
 
-fn compose(law: &Law, device: &Description, subjects: &[Option<&Block>], assessed: Vec<Assessment>) -> Report {
+fn compose(
+    law: &Law,
+    device: &Description,
+    subjects: &[Option<&Block>],
+    assessed: Vec<Assessment>,
+) -> Report {
     let qualifies = if assessed.iter().any(|a| a.qualifies == Some(true)) {
         Some(true)
     } else if assessed.iter().all(|a| a.qualifies == Some(false)) {
@@ -376,7 +381,12 @@ fn compose(law: &Law, device: &Description, subjects: &[Option<&Block>], assesse
         .max_by_key(|i| assessed.get(*i).map(strength))
         .unwrap_or(0);
     let mut report = Report {
-        device: device.sections.get("identification").and_then(|b| b.text("name")).unwrap_or("").to_owned(),
+        device: device
+            .sections
+            .get("identification")
+            .and_then(|b| b.text("name"))
+            .unwrap_or("")
+            .to_owned(),
         file: device.start().file,
         qualifies,
         regulation: None,
@@ -398,16 +408,27 @@ fn compose(law: &Law, device: &Description, subjects: &[Option<&Block>], assesse
         notes: Vec::new(),
         editions: law
             .in_force()
-            .map(|a| Edition { name: a.name.clone(), edition: a.edition.clone() })
+            .map(|a| Edition {
+                name: a.name.clone(),
+                edition: a.edition.clone(),
+            })
             .collect(),
         results: BTreeMap::new(),
-        governing: subjects.get(governing).copied().flatten().map(|_| governing),
+        governing: subjects
+            .get(governing)
+            .copied()
+            .flatten()
+            .map(|_| governing),
     };
     let Some(lead) = assessed.get(governing) else {
         return report;
     };
     report.governed_by = subjects.get(governing).and_then(|m| name_of(*m));
-    report.regulation = if qualifies == Some(false) { Some("none".into()) } else { lead.regulation() };
+    report.regulation = if qualifies == Some(false) {
+        Some("none".into())
+    } else {
+        lead.regulation()
+    };
     report.role = lead.role();
     report.steps = lead.steps.clone();
     report.rules = lead.rules.clone();
@@ -424,8 +445,14 @@ fn compose(law: &Law, device: &Description, subjects: &[Option<&Block>], assesse
         }
     } else if qualifies != Some(false)
         && let (Some(low), Some(high)) = (
-            lead.classes.values().map(|(l, _)| *l).min_by_key(|c| c.rank()),
-            lead.classes.values().map(|(_, h)| *h).max_by_key(|c| c.rank()),
+            lead.classes
+                .values()
+                .map(|(l, _)| *l)
+                .min_by_key(|c| c.rank()),
+            lead.classes
+                .values()
+                .map(|(_, h)| *h)
+                .max_by_key(|c| c.rank()),
         )
     {
         report.class_range = Some((low, high));
@@ -466,7 +493,13 @@ fn compose(law: &Law, device: &Description, subjects: &[Option<&Block>], assesse
             rules: a.rules.clone(),
         });
     }
-    follow(law, device, subjects.get(governing).copied().flatten(), lead, &mut report);
+    follow(
+        law,
+        device,
+        subjects.get(governing).copied().flatten(),
+        lead,
+        &mut report,
+    );
     report
 }
 
@@ -485,13 +518,22 @@ fn whole_range(lead: &Assessment, all: &[Assessment]) -> Option<(Class, Class)> 
 }
 
 /// Routes, notified body, derived facts and consequences.
-fn follow(law: &Law, device: &Description, module: Option<&Block>, lead: &Assessment, report: &mut Report) {
+fn follow(
+    law: &Law,
+    device: &Description,
+    module: Option<&Block>,
+    lead: &Assessment,
+    report: &mut Report,
+) {
     let possible: Vec<Class> = match (report.class, report.class_range) {
         (Some(class), _) => vec![class],
         (None, Some(_)) => {
             let mut out = Vec::new();
             for (act, (low, high)) in &lead.classes {
-                let high = report.class_range.filter(|(_, h)| h.act() == *act).map_or(*high, |(_, h)| h);
+                let high = report
+                    .class_range
+                    .filter(|(_, h)| h.act() == *act)
+                    .map_or(*high, |(_, h)| h);
                 out.extend(Class::ALL.into_iter().filter(|c| {
                     c.act() == *act && c.rank() >= low.rank() && c.rank() <= high.rank()
                 }));
@@ -501,7 +543,10 @@ fn follow(law: &Law, device: &Description, module: Option<&Block>, lead: &Assess
         _ => Vec::new(),
     };
     let results = &mut report.results;
-    results.insert("result.qualifies".into(), report.qualifies.map_or(Known::Unknown, Known::Boolean));
+    results.insert(
+        "result.qualifies".into(),
+        report.qualifies.map_or(Known::Unknown, Known::Boolean),
+    );
     let mut acts: Vec<String> = lead
         .outcomes
         .iter()
@@ -515,7 +560,12 @@ fn follow(law: &Law, device: &Description, module: Option<&Block>, lead: &Assess
             None => Known::OneOf(acts),
         },
     );
-    let roles: BTreeSet<String> = lead.outcomes.iter().map(|o| o.role.clone()).filter(|r| !r.is_empty()).collect();
+    let roles: BTreeSet<String> = lead
+        .outcomes
+        .iter()
+        .map(|o| o.role.clone())
+        .filter(|r| !r.is_empty())
+        .collect();
     results.insert(
         "result.role".into(),
         match (&report.role, report.qualifies) {
@@ -529,8 +579,16 @@ fn follow(law: &Law, device: &Description, module: Option<&Block>, lead: &Assess
         let mut with = results.clone();
         with.insert("result.class".into(), Known::Choice(class.name().into()));
         with.insert("result.qualifies".into(), Known::Boolean(true));
-        with.insert("result.regulation".into(), Known::Choice(class.act().name().into()));
-        let subject = Subject { law, device, module, results: &with };
+        with.insert(
+            "result.regulation".into(),
+            Known::Choice(class.act().name().into()),
+        );
+        let subject = Subject {
+            law,
+            device,
+            module,
+            results: &with,
+        };
         for route in law.in_force().flat_map(|a| &a.route) {
             if route.when.truth(&subject) != Truth::Yes {
                 continue;
@@ -564,9 +622,17 @@ fn follow(law: &Law, device: &Description, module: Option<&Block>, lead: &Assess
             _ => Known::OneOf(names),
         },
     );
-    results.insert("result.notified_body".into(), report.notified_body.map_or(Known::Unknown, Known::Boolean));
+    results.insert(
+        "result.notified_body".into(),
+        report.notified_body.map_or(Known::Unknown, Known::Boolean),
+    );
     for derived in law.in_force().flat_map(|a| &a.derived) {
-        let truth = derived.when.truth(&Subject { law, device, module, results });
+        let truth = derived.when.truth(&Subject {
+            law,
+            device,
+            module,
+            results,
+        });
         results.insert(
             derived.fact.clone(),
             match truth {
@@ -580,7 +646,12 @@ fn follow(law: &Law, device: &Description, module: Option<&Block>, lead: &Assess
         Some(Known::Boolean(b)) => Some(*b),
         _ => None,
     };
-    let subject = Subject { law, device, module, results: &report.results };
+    let subject = Subject {
+        law,
+        device,
+        module,
+        results: &report.results,
+    };
     for act in law.in_force() {
         for consequence in &act.consequence {
             let applies = match consequence.when.truth(&subject) {
@@ -613,7 +684,14 @@ fn assess(law: &Law, subject: &Subject<'_>) -> Assessment {
     let first = law.in_force().flat_map(|a| &a.step).next();
     let mut unknown = BTreeSet::new();
     if let Some(first) = first {
-        walk(law, subject, &first.id, String::new(), &mut out, &mut unknown);
+        walk(
+            law,
+            subject,
+            &first.id,
+            String::new(),
+            &mut out,
+            &mut unknown,
+        );
     }
     let may = out.outcomes.iter().filter(|o| o.act.is_some()).count();
     out.qualifies = match (may, out.outcomes.len()) {
@@ -651,18 +729,38 @@ fn assess(law: &Law, subject: &Subject<'_>) -> Assessment {
                 }
             }
         }
-        out.rules.extend(rules.into_iter().filter(|r| !out.rules.iter().any(|k| k.id == r.id)).collect::<Vec<_>>());
+        out.rules.extend(
+            rules
+                .into_iter()
+                .filter(|r| !out.rules.iter().any(|k| k.id == r.id))
+                .collect::<Vec<_>>(),
+        );
         let range = out.classes.entry(act).or_insert((low, high));
         *range = (
-            if low.rank() < range.0.rank() { low } else { range.0 },
-            if high.rank() > range.1.rank() { high } else { range.1 },
+            if low.rank() < range.0.rank() {
+                low
+            } else {
+                range.0
+            },
+            if high.rank() > range.1.rank() {
+                high
+            } else {
+                range.1
+            },
         );
     }
     out
 }
 
 /// Follows the figure from a step; an unknown answer goes both ways.
-fn walk(law: &Law, subject: &Subject<'_>, id: &str, role: String, out: &mut Assessment, unknown: &mut BTreeSet<String>) {
+fn walk(
+    law: &Law,
+    subject: &Subject<'_>,
+    id: &str,
+    role: String,
+    out: &mut Assessment,
+    unknown: &mut BTreeSet<String>,
+) {
     let Some(step) = law.in_force().flat_map(|a| &a.step).find(|s| s.id == id) else {
         return;
     };
@@ -697,7 +795,11 @@ fn walk(law: &Law, subject: &Subject<'_>, id: &str, role: String, out: &mut Asse
         unknown.extend(decision.because);
     }
     for turn in turns {
-        let role = if turn.role.is_empty() { role.clone() } else { turn.role.clone() };
+        let role = if turn.role.is_empty() {
+            role.clone()
+        } else {
+            turn.role.clone()
+        };
         if turn.end.is_empty() {
             walk(law, subject, &turn.go, role, out, unknown);
         } else {
@@ -713,7 +815,10 @@ fn walk(law: &Law, subject: &Subject<'_>, id: &str, role: String, out: &mut Asse
 fn ended(answer: &str, turn: &Turn) -> String {
     match turn.end.as_str() {
         "" => String::new(),
-        "none" => format!("{answer} would end here, outside both regulations: {}", turn.because),
+        "none" => format!(
+            "{answer} would end here, outside both regulations: {}",
+            turn.because
+        ),
         end => format!("{answer} would end here, under the {end}: {}", turn.because),
     }
 }
@@ -724,10 +829,18 @@ fn not_answered(paths: &BTreeSet<String>) -> String {
 }
 
 /// All rules of an act for one role, and the range of the class.
-fn apply(law: &Law, subject: &Subject<'_>, act: Act, role: &str) -> (Vec<RuleOutcome>, (Class, Class)) {
+fn apply(
+    law: &Law,
+    subject: &Subject<'_>,
+    act: Act,
+    role: &str,
+) -> (Vec<RuleOutcome>, (Class, Class)) {
     let results = BTreeMap::from([
         ("result.role".to_owned(), Known::Choice(role.to_owned())),
-        ("result.regulation".to_owned(), Known::Choice(act.name().to_owned())),
+        (
+            "result.regulation".to_owned(),
+            Known::Choice(act.name().to_owned()),
+        ),
         ("result.qualifies".to_owned(), Known::Boolean(true)),
     ]);
     let subject = &Subject {
@@ -744,7 +857,12 @@ fn apply(law: &Law, subject: &Subject<'_>, act: Act, role: &str) -> (Vec<RuleOut
         .collect();
     let lowest = of_rank(act, 1);
     let low = out.iter().filter_map(|r| r.low).max().unwrap_or(1);
-    let high = out.iter().filter_map(|r| r.high).max().unwrap_or(low).max(low);
+    let high = out
+        .iter()
+        .filter_map(|r| r.high)
+        .max()
+        .unwrap_or(low)
+        .max(low);
     // A rule that the answers leave open but that could not raise the class is still shown as open.
     for rule in &mut out {
         rule.class = match (rule.applies, rule.low, rule.high) {
@@ -760,11 +878,16 @@ fn apply(law: &Law, subject: &Subject<'_>, act: Act, role: &str) -> (Vec<RuleOut
     }
     let range = of_rank(act, low).zip(of_rank(act, high));
     // INVARIANT: ranks run from 1 to 4, so that both ends exist.
-    (out, range.or(lowest.zip(lowest)).unwrap_or((Class::I, Class::I)))
+    (
+        out,
+        range.or(lowest.zip(lowest)).unwrap_or((Class::I, Class::I)),
+    )
 }
 
 fn of_rank(act: Act, rank: u8) -> Option<Class> {
-    Class::ALL.into_iter().find(|c| c.act() == act && c.rank() == rank)
+    Class::ALL
+        .into_iter()
+        .find(|c| c.act() == act && c.rank() == rank)
 }
 
 fn role_title(role: &str) -> &str {
@@ -793,7 +916,11 @@ fn consider(law: &Law, subject: &Subject<'_>, rule: &Rule, act: Act, role: &str)
         preference: rule.preference,
         open: Vec::new(),
     };
-    let reaches = if rule.roles.is_empty() { role != "driver" } else { rule.roles.iter().any(|r| r == role) };
+    let reaches = if rule.roles.is_empty() {
+        role != "driver"
+    } else {
+        rule.roles.iter().any(|r| r == role)
+    };
     if !reaches {
         out.reason = format!("it does not reach {}", role_title(role));
         return out;
@@ -838,7 +965,8 @@ fn borrowed(subject: &Subject<'_>, rule: &Rule, act: Act, path: &str, out: &mut 
             }
             None => {
                 out.applies = Some(false);
-                out.reason = format!("class {name} of the device it drives belongs to the other regulation");
+                out.reason =
+                    format!("class {name} of the device it drives belongs to the other regulation");
             }
         },
         _ => {
@@ -851,7 +979,12 @@ fn borrowed(subject: &Subject<'_>, rule: &Rule, act: Act, path: &str, out: &mut 
 }
 
 /// The strictest case that holds, and the strictest that may.
-fn weigh<'c>(subject: &Subject<'_>, rule: &Rule, cases: impl Iterator<Item = &'c Case>, out: &mut RuleOutcome) {
+fn weigh<'c>(
+    subject: &Subject<'_>,
+    rule: &Rule,
+    cases: impl Iterator<Item = &'c Case>,
+    out: &mut RuleOutcome,
+) {
     for case in cases {
         let decision = case.when.decide(subject);
         let rank = case.class.rank();
@@ -871,7 +1004,11 @@ fn weigh<'c>(subject: &Subject<'_>, rule: &Rule, cases: impl Iterator<Item = &'c
             class: case.class,
             holds,
             basis: case.basis.clone(),
-            clause: if case.cite.is_empty() { rule.cite.clone() } else { case.cite.clone() },
+            clause: if case.cite.is_empty() {
+                rule.cite.clone()
+            } else {
+                case.cite.clone()
+            },
             because: case.because.clone(),
             facts: used(subject, &decision.because),
         });
@@ -925,7 +1062,11 @@ pub(crate) fn written(value: &Value) -> String {
     match value {
         Value::Text(t) => t.clone(),
         Value::List(items) if items.is_empty() => "none".into(),
-        Value::List(items) => items.iter().map(|(t, _)| t.as_str()).collect::<Vec<_>>().join(", "),
+        Value::List(items) => items
+            .iter()
+            .map(|(t, _)| t.as_str())
+            .collect::<Vec<_>>()
+            .join(", "),
         Value::Boolean(b) => b.to_string(),
         Value::Number(n) => n.to_string(),
         Value::Tables(t) => format!("{} entries", t.len()),
@@ -937,7 +1078,13 @@ fn line_of(facts: &[FactUsed]) -> Option<usize> {
     facts.iter().find_map(|f| f.place.as_ref()).map(|p| p.line)
 }
 
-fn open_question(law: &Law, device: &Description, module: Option<&Block>, path: &str, settles: &str) -> Option<OpenQuestion> {
+fn open_question(
+    law: &Law,
+    device: &Description,
+    module: Option<&Block>,
+    path: &str,
+    settles: &str,
+) -> Option<OpenQuestion> {
     let field = law.schema.field(path)?;
     let section = path.split('.').next().unwrap_or("");
     let line = module

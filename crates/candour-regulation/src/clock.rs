@@ -89,7 +89,11 @@ pub fn deadlines(
     if !events(law).iter().any(|(e, _)| *e == event) {
         return Err(ClockError::Event {
             event: event.to_owned(),
-            known: events(law).iter().map(|(e, _)| *e).collect::<Vec<_>>().join(", "),
+            known: events(law)
+                .iter()
+                .map(|(e, _)| *e)
+                .collect::<Vec<_>>()
+                .join(", "),
         });
     }
     let clocks: Vec<(&str, &Clock)> = law
@@ -111,7 +115,11 @@ pub fn deadlines(
                 due: clock.due.clone(),
                 to: clock.to.clone(),
                 after: clock.after.clone(),
-                from: if clock.from.is_empty() { "awareness".into() } else { clock.from.clone() },
+                from: if clock.from.is_empty() {
+                    "awareness".into()
+                } else {
+                    clock.from.clone()
+                },
                 until: until.map(|u| u.strftime("%Y-%m-%dT%H:%M:%S%:z").to_string()),
                 note: clock.note.clone(),
                 verified: clock.verified,
@@ -129,7 +137,10 @@ fn until(
     aware: &ZonedDateTime,
     depth: usize,
 ) -> Result<Option<ZonedDateTime>, ClockError> {
-    let failed = |why: String| ClockError::Time { id: clock.id.clone(), why };
+    let failed = |why: String| ClockError::Time {
+        id: clock.id.clone(),
+        why,
+    };
     let start = if clock.from.is_empty() {
         aware.clone()
     } else {

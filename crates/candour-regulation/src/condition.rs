@@ -430,11 +430,23 @@ mod tests {
     fn connectives_follow_kleene() {
         use Truth::{No, Unknown, Yes};
         for (text, truth) in [
-            ("t and t", Yes), ("t and f", No), ("t and u", Unknown), ("f and u", No),
-            ("u and f", No), ("u and u", Unknown), ("t or u", Yes), ("u or t", Yes),
-            ("f or u", Unknown), ("f or f", No), ("not u", Unknown), ("not f", Yes),
-            ("always", Yes), ("not always", No),
-            ("f and f or t", Yes), ("f and (f or t)", No), ("not f and t", Yes),
+            ("t and t", Yes),
+            ("t and f", No),
+            ("t and u", Unknown),
+            ("f and u", No),
+            ("u and f", No),
+            ("u and u", Unknown),
+            ("t or u", Yes),
+            ("u or t", Yes),
+            ("f or u", Unknown),
+            ("f or f", No),
+            ("not u", Unknown),
+            ("not f", Yes),
+            ("always", Yes),
+            ("not always", No),
+            ("f and f or t", Yes),
+            ("f and (f or t)", No),
+            ("not f and t", Yes),
         ] {
             assert_eq!(decide(text).0, truth, "{text}");
         }
@@ -444,11 +456,23 @@ mod tests {
     fn tests_read_choices_lists_and_ranges() {
         use Truth::{No, Unknown, Yes};
         for (text, truth) in [
-            ("c is red", Yes), ("c is blue", No), ("c in (blue, red)", Yes), ("u is red", Unknown),
-            ("r in (IIa, IIb)", Yes), ("r is IIa", Unknown), ("r in (I, III)", No),
-            ("l has a", Yes), ("l has z", No), ("l has any (z, b)", Yes), ("e has a", No),
-            ("u has a", Unknown), ("l present", Yes), ("e present", No), ("g present", Yes),
-            ("u present", Unknown), ("c present", Yes),
+            ("c is red", Yes),
+            ("c is blue", No),
+            ("c in (blue, red)", Yes),
+            ("u is red", Unknown),
+            ("r in (IIa, IIb)", Yes),
+            ("r is IIa", Unknown),
+            ("r in (I, III)", No),
+            ("l has a", Yes),
+            ("l has z", No),
+            ("l has any (z, b)", Yes),
+            ("e has a", No),
+            ("u has a", Unknown),
+            ("l present", Yes),
+            ("e present", No),
+            ("g present", Yes),
+            ("u present", Unknown),
+            ("c present", Yes),
         ] {
             assert_eq!(decide(text).0, truth, "{text}");
         }
@@ -464,7 +488,19 @@ mod tests {
 
     #[test]
     fn nonsense_is_refused_with_its_place() {
-        for text in ["", "and t", "t and", "(t", "t)", "c in red", "c in (red", "c is", "t t", "a = b", "l has any b"] {
+        for text in [
+            "",
+            "and t",
+            "t and",
+            "(t",
+            "t)",
+            "c in red",
+            "c in (red",
+            "c is",
+            "t t",
+            "a = b",
+            "l has any b",
+        ] {
             let error = Condition::try_from(text.to_owned()).unwrap_err();
             assert!(!error.is_empty(), "{text}");
         }

@@ -142,9 +142,12 @@ impl Description {
             Ok(bytes)
         };
         let root = read(path)?;
-        Ok(Self::read(law, &path.display().to_string(), root, &|name| {
-            read(&folder.join(name))
-        }))
+        Ok(Self::read(
+            law,
+            &path.display().to_string(),
+            root,
+            &|name| read(&folder.join(name)),
+        ))
     }
 
     /// Reads a device file from its bytes; `include` fetches a further file of its folder.
@@ -195,7 +198,10 @@ impl Description {
     #[must_use]
     pub fn start(&self) -> Place {
         Place {
-            file: self.sources.first().map_or(String::new(), |s| s.name.clone()),
+            file: self
+                .sources
+                .first()
+                .map_or(String::new(), |s| s.name.clone()),
             line: 1,
             column: 1,
         }
@@ -335,7 +341,14 @@ struct Reader<'a> {
 }
 
 impl Reader<'_> {
-    fn fault(&mut self, severity: Severity, place: Place, what: String, clause: &str, remedy: String) {
+    fn fault(
+        &mut self,
+        severity: Severity,
+        place: Place,
+        what: String,
+        clause: &str,
+        remedy: String,
+    ) {
         if self.out.faults.0.len() >= FAULTS_MAX {
             self.dropped += 1;
             return;
@@ -375,9 +388,13 @@ impl Reader<'_> {
             // Bytes that are no UTF-8 are replaced, so that the rest of the file is still checked.
             Err(_) => String::from_utf8_lossy(&bytes).into_owned(),
         };
-        let text = text.strip_prefix('\u{feff}').map_or(text.clone(), str::to_owned);
+        let text = text
+            .strip_prefix('\u{feff}')
+            .map_or(text.clone(), str::to_owned);
         let index = self.out.sources.len();
-        self.out.sources.push(Source::new(name.to_owned(), text.clone()));
+        self.out
+            .sources
+            .push(Source::new(name.to_owned(), text.clone()));
         if !chain.is_empty() {
             self.out.bytes.extend_from_slice(b"\0");
             self.out
@@ -425,13 +442,19 @@ impl Reader<'_> {
             }
             let byte = bad.first().copied().unwrap_or(0);
             self.error(
-                Place { file: name.to_owned(), line, column },
+                Place {
+                    file: name.to_owned(),
+                    line,
+                    column,
+                },
                 format!("byte 0x{byte:02X} is not UTF-8"),
                 "TOML 1.0",
                 "save the file as UTF-8; older editors write Latin-1 or Windows-1252",
             );
             column += 1;
-            rest = bad.get(error.error_len().unwrap_or(bad.len())..).unwrap_or(&[]);
+            rest = bad
+                .get(error.error_len().unwrap_or(bad.len())..)
+                .unwrap_or(&[]);
         }
     }
 
@@ -451,9 +474,17 @@ impl Reader<'_> {
             let place = self.at(source, key.span().start);
             if name == "format" {
                 format = true;
-                let one = value.get_ref().as_integer().is_some_and(|i| i.as_str() == "1");
+                let one = value
+                    .get_ref()
+                    .as_integer()
+                    .is_some_and(|i| i.as_str() == "1");
                 if !one {
-                    self.error(place, "format is not 1".into(), "", "write format = 1, or use a newer release of Candour for a newer format");
+                    self.error(
+                        place,
+                        "format is not 1".into(),
+                        "",
+                        "write format = 1, or use a newer release of Candour for a newer format",
+                    );
                 }
             } else if name == "include" {
                 // After the file's own sections, so that these come first where both answer.
@@ -473,15 +504,29 @@ impl Reader<'_> {
         }
         if !format && source == 0 {
             let place = self.at(source, 0);
-            self.error(place, "format is missing".into(), "", "write format = 1 as the first line");
+            self.error(
+                place,
+                "format is missing".into(),
+                "",
+                "write format = 1 as the first line",
+            );
         }
     }
 
     fn includes(&mut self, source: usize, value: &Spanned<DeValue<'_>>, chain: &mut Vec<String>) {
-        let list = self.out.sources.get(source).map_or(String::new(), |s| s.name.clone());
+        let list = self
+            .out
+            .sources
+            .get(source)
+            .map_or(String::new(), |s| s.name.clone());
         let Some(items) = value.get_ref().as_array() else {
             let place = self.at(source, value.span().start);
-            self.error(place, "include is not a list".into(), "", "write include = [\"file.toml\"]");
+            self.error(
+                place,
+                "include is not a list".into(),
+                "",
+                "write include = [\"file.toml\"]",
+            );
             return;
         };
         let items: Vec<(Option<String>, usize)> = items
@@ -491,13 +536,32 @@ impl Reader<'_> {
         for (name, offset) in items {
             let place = self.at(source, offset);
             let Some(name) = name.filter(|n| inside(n)) else {
-                self.error(place, "include does not name a file in the device's folder".into(), "", "give a path below the folder with `/`, without `..`");
+                self.error(
+                    place,
+                    "include does not name a file in the device's folder".into(),
+                    "",
+                    "give a path below the folder with `/`, without `..`",
+                );
                 continue;
             };
             let shown = format!("{}{name}", self.folder);
-            if chain.contains(&name) || (self.out.sources.first().is_some_and(|s| s.name == shown)) {
-                let way: Vec<&str> = chain.iter().map(String::as_str).chain([name.as_str()]).collect();
-                self.error(place, format!("{} includes itself, by way of {}", short(&name), short(&way.join(", "))), "", "remove this include");
+            if chain.contains(&name) || (self.out.sources.first().is_some_and(|s| s.name == shown))
+            {
+                let way: Vec<&str> = chain
+                    .iter()
+                    .map(String::as_str)
+                    .chain([name.as_str()])
+                    .collect();
+                self.error(
+                    place,
+                    format!(
+                        "{} includes itself, by way of {}",
+                        short(&name),
+                        short(&way.join(", "))
+                    ),
+                    "",
+                    "remove this include",
+                );
                 continue;
             }
             if let Some(before) = self.read.get(&name) {
@@ -506,7 +570,12 @@ impl Reader<'_> {
                 continue;
             }
             if self.read.len() >= INCLUDES_MAX {
-                self.error(place, format!("more than {INCLUDES_MAX} files are included"), "", "join some of them");
+                self.error(
+                    place,
+                    format!("more than {INCLUDES_MAX} files are included"),
+                    "",
+                    "join some of them",
+                );
                 return;
             }
             self.read.insert(name.clone(), place.clone());
@@ -520,14 +589,26 @@ impl Reader<'_> {
                     place,
                     format!("{} cannot be read: {}", short(&name), error.kind()),
                     "",
-                    format!("put the file beside the device file, or remove it from include in {list}"),
+                    format!(
+                        "put the file beside the device file, or remove it from include in {list}"
+                    ),
                 ),
             }
         }
     }
 
-    fn section(&mut self, source: usize, section: &Section, value: &Spanned<DeValue<'_>>, place: Place) {
-        let bracket = if section.repeat { format!("[[{}]]", section.name) } else { format!("[{}]", section.name) };
+    fn section(
+        &mut self,
+        source: usize,
+        section: &Section,
+        value: &Spanned<DeValue<'_>>,
+        place: Place,
+    ) {
+        let bracket = if section.repeat {
+            format!("[[{}]]", section.name)
+        } else {
+            format!("[{}]", section.name)
+        };
         match (section.repeat, value.get_ref()) {
             (false, DeValue::Table(table)) => {
                 let block = self.block(source, section, table, place);
@@ -548,16 +629,39 @@ impl Reader<'_> {
                         let block = self.block(source, section, table, at);
                         for field in section.field.iter().filter(|f| f.needed.is_some()) {
                             if !block.facts.contains_key(&field.key) {
-                                self.error(block.place.clone(), format!("{} is missing in {bracket}", field.key), &field.cite, format!("add {} = {}", field.key, field.kind.example()));
+                                self.error(
+                                    block.place.clone(),
+                                    format!("{} is missing in {bracket}", field.key),
+                                    &field.cite,
+                                    format!("add {} = {}", field.key, field.kind.example()),
+                                );
                             }
                         }
-                        self.out.repeated.entry(section.name.clone()).or_default().push(block);
+                        self.out
+                            .repeated
+                            .entry(section.name.clone())
+                            .or_default()
+                            .push(block);
                     } else {
-                        self.error(at, format!("an entry of {} is {}", section.name, item.get_ref().type_str()), &section.cite, format!("write each as {bracket}"));
+                        self.error(
+                            at,
+                            format!(
+                                "an entry of {} is {}",
+                                section.name,
+                                item.get_ref().type_str()
+                            ),
+                            &section.cite,
+                            format!("write each as {bracket}"),
+                        );
                     }
                 }
             }
-            (_, other) => self.error(place, format!("{} is {}, not a section", section.name, other.type_str()), &section.cite, format!("write it as {bracket}")),
+            (_, other) => self.error(
+                place,
+                format!("{} is {}, not a section", section.name, other.type_str()),
+                &section.cite,
+                format!("write it as {bracket}"),
+            ),
         }
     }
 
@@ -565,8 +669,15 @@ impl Reader<'_> {
     fn merge(&mut self, section: &Section, mut before: Block, block: Block) -> Block {
         for (key, fact) in block.facts {
             if let Some(first) = before.facts.get(&key) {
-                let what = format!("{key} of [{}] is answered twice; first at {}", section.name, first.place);
-                let cite = section.field.iter().find(|f| f.key == key).map_or("", |f| f.cite.as_str());
+                let what = format!(
+                    "{key} of [{}] is answered twice; first at {}",
+                    section.name, first.place
+                );
+                let cite = section
+                    .field
+                    .iter()
+                    .find(|f| f.key == key)
+                    .map_or("", |f| f.cite.as_str());
                 self.error(fact.place, what, cite, "keep one of the two");
             } else {
                 before.facts.insert(key, fact);
@@ -575,67 +686,131 @@ impl Reader<'_> {
         before
     }
 
-    fn block(&mut self, source: usize, section: &Section, table: &DeTable<'_>, place: Place) -> Block {
-        let mut block = Block { place, ..Block::default() };
+    fn block(
+        &mut self,
+        source: usize,
+        section: &Section,
+        table: &DeTable<'_>,
+        place: Place,
+    ) -> Block {
+        let mut block = Block {
+            place,
+            ..Block::default()
+        };
         let law = self.law;
         for (key, value) in table {
             let name: &str = key.get_ref().as_ref();
             let at = self.at(source, key.span().start);
             if section.free {
                 if name.chars().count() > 200 {
-                    self.error(at, format!("the key `{}` is longer than 200 characters", short(name)), &section.cite, "give it a short name");
+                    self.error(
+                        at,
+                        format!("the key `{}` is longer than 200 characters", short(name)),
+                        &section.cite,
+                        "give it a short name",
+                    );
                     continue;
                 }
                 let kind = section.value.unwrap_or(Kind::Text);
                 if let Some(value) = self.string(source, value, name, &section.cite, kind) {
-                    block.facts.insert(name.to_owned(), Fact { value: Value::Text(value), place: at });
+                    block.facts.insert(
+                        name.to_owned(),
+                        Fact {
+                            value: Value::Text(value),
+                            place: at,
+                        },
+                    );
                 }
                 continue;
             }
             if let Some(field) = section.field.iter().find(|f| f.key == name) {
                 if let Some(value) = self.value(source, field, value) {
-                    block.facts.insert(name.to_owned(), Fact { value, place: at });
+                    block
+                        .facts
+                        .insert(name.to_owned(), Fact { value, place: at });
                 }
                 continue;
             }
-            let inner = law.schema.section(name).filter(|s| s.module && section.name == MODULE);
+            let inner = law
+                .schema
+                .section(name)
+                .filter(|s| s.module && section.name == MODULE);
             if let Some(inner) = inner {
                 if let DeValue::Table(table) = value.get_ref() {
                     let read = self.block(source, inner, table, at);
                     block.inner.insert(name.to_owned(), read);
                 } else {
-                    self.error(at, format!("{name} is {}, not a section", value.get_ref().type_str()), &inner.cite, format!("write it as [module.{name}]"));
+                    self.error(
+                        at,
+                        format!("{name} is {}, not a section", value.get_ref().type_str()),
+                        &inner.cite,
+                        format!("write it as [module.{name}]"),
+                    );
                 }
                 continue;
             }
             let mut known: Vec<&str> = section.field.iter().map(|f| f.key.as_str()).collect();
             if section.name == MODULE {
-                known.extend(law.schema.section.iter().filter(|s| s.module).map(|s| s.name.as_str()));
+                known.extend(
+                    law.schema
+                        .section
+                        .iter()
+                        .filter(|s| s.module)
+                        .map(|s| s.name.as_str()),
+                );
             }
-            let elsewhere = law.schema.section.iter().find(|s| s.field.iter().any(|f| f.key == name));
+            let elsewhere = law
+                .schema
+                .section
+                .iter()
+                .find(|s| s.field.iter().any(|f| f.key == name));
             let remedy = match (nearest(name, &known), elsewhere) {
                 (Some(near), _) => format!("did you mean `{near}`?"),
                 (None, Some(other)) => format!("`{name}` belongs into [{}]", other.name),
                 (None, None) => format!("remove it; {} knows {}", section.name, known.join(", ")),
             };
-            self.error(at, format!("unknown key `{}`", short(name)), &section.cite, remedy);
+            self.error(
+                at,
+                format!("unknown key `{}`", short(name)),
+                &section.cite,
+                remedy,
+            );
         }
         block
     }
 
-    fn value(&mut self, source: usize, field: &Field, value: &Spanned<DeValue<'_>>) -> Option<Value> {
+    fn value(
+        &mut self,
+        source: usize,
+        field: &Field,
+        value: &Spanned<DeValue<'_>>,
+    ) -> Option<Value> {
         let raw = value.get_ref();
         let at = self.at(source, value.span().start);
         let key = &field.key;
-        if raw.as_str() == Some("unknown") && field.absent == Absent::Unknown && matches!(field.kind, Kind::Boolean | Kind::Choice | Kind::Choices) {
+        if raw.as_str() == Some("unknown")
+            && field.absent == Absent::Unknown
+            && matches!(field.kind, Kind::Boolean | Kind::Choice | Kind::Choices)
+        {
             return Some(Value::Unknown);
         }
         match field.kind {
-            Kind::Text | Kind::Path => Some(Value::Text(self.string(source, value, key, &field.cite, field.kind)?)),
+            Kind::Text | Kind::Path => Some(Value::Text(self.string(
+                source,
+                value,
+                key,
+                &field.cite,
+                field.kind,
+            )?)),
             Kind::Boolean => match raw {
                 DeValue::Boolean(b) => Some(Value::Boolean(*b)),
                 _ => {
-                    self.error(at, format!("{key} is {}, not true or false", raw.type_str()), &field.cite, "write true, false or \"unknown\", the first two without quotes");
+                    self.error(
+                        at,
+                        format!("{key} is {}, not true or false", raw.type_str()),
+                        &field.cite,
+                        "write true, false or \"unknown\", the first two without quotes",
+                    );
                     None
                 }
             },
@@ -645,9 +820,20 @@ impl Reader<'_> {
                     .map(|f| f.as_str().replace('_', ""))
                     .or_else(|| raw.as_integer().map(|i| i.as_str().to_owned()))
                     .and_then(|t| t.parse::<f64>().ok())
-                    .filter(|v| if field.exclusive { *v > 0.0 && *v < 1.0 } else { (0.0..=1.0).contains(v) });
+                    .filter(|v| {
+                        if field.exclusive {
+                            *v > 0.0 && *v < 1.0
+                        } else {
+                            (0.0..=1.0).contains(v)
+                        }
+                    });
                 if number.is_none() {
-                    self.error(at, format!("{key} is not a share"), &field.cite, "write a number between 0 and 1, such as 0.95");
+                    self.error(
+                        at,
+                        format!("{key} is not a share"),
+                        &field.cite,
+                        "write a number between 0 and 1, such as 0.95",
+                    );
                 }
                 number.map(Value::Number)
             }
@@ -657,23 +843,42 @@ impl Reader<'_> {
             }
             Kind::Texts | Kind::Choices => {
                 let Some(items) = raw.as_array() else {
-                    self.error(at, format!("{key} is {}, not a list", raw.type_str()), &field.cite, "write it as [\"...\"]");
+                    self.error(
+                        at,
+                        format!("{key} is {}, not a list", raw.type_str()),
+                        &field.cite,
+                        "write it as [\"...\"]",
+                    );
                     return None;
                 };
                 if items.is_empty() && field.kind == Kind::Texts {
-                    self.error(at, format!("{key} is empty"), &field.cite, "name at least one, or remove the key");
+                    self.error(
+                        at,
+                        format!("{key} is empty"),
+                        &field.cite,
+                        "name at least one, or remove the key",
+                    );
                     return None;
                 }
                 let mut out: Vec<(String, Place)> = Vec::new();
                 for item in items.iter() {
                     let at = self.at(source, item.span().start);
-                    let Some(text) = self.string(source, item, key, &field.cite, Kind::Text) else { continue };
+                    let Some(text) = self.string(source, item, key, &field.cite, Kind::Text) else {
+                        continue;
+                    };
                     if field.kind == Kind::Choices && !self.choice(field, &text, at.clone()) {
                         continue;
                     }
                     if let Some((_, first)) = out.iter().find(|(t, _)| *t == text) {
-                        let what = format!("`{}` stands twice in {key}; first at {first}", short(&text));
-                        self.fault(Severity::Warning, at, what, &field.cite, "remove one of the two".into());
+                        let what =
+                            format!("`{}` stands twice in {key}; first at {first}", short(&text));
+                        self.fault(
+                            Severity::Warning,
+                            at,
+                            what,
+                            &field.cite,
+                            "remove one of the two".into(),
+                        );
                         continue;
                     }
                     out.push((text, at));
@@ -684,13 +889,23 @@ impl Reader<'_> {
             Kind::Tables => {
                 let items = raw.as_array().filter(|a| !a.is_empty());
                 if items.is_none() {
-                    self.error(at, format!("{key} is not a list with at least one entry"), &field.cite, format!("write {key} = [{{ ... }}]"));
+                    self.error(
+                        at,
+                        format!("{key} is not a list with at least one entry"),
+                        &field.cite,
+                        format!("write {key} = [{{ ... }}]"),
+                    );
                 }
                 let mut out = Vec::new();
                 for item in items?.iter() {
                     let at = self.at(source, item.span().start);
                     let DeValue::Table(table) = item.get_ref() else {
-                        self.error(at, format!("an entry of {key} is {}", item.get_ref().type_str()), &field.cite, "write each as { ... }");
+                        self.error(
+                            at,
+                            format!("an entry of {key} is {}", item.get_ref().type_str()),
+                            &field.cite,
+                            "write each as { ... }",
+                        );
                         continue;
                     };
                     let section = Section {
@@ -707,7 +922,12 @@ impl Reader<'_> {
                     let block = self.block(source, &section, table, at);
                     for inner in field.item.iter().filter(|f| f.needed.is_some()) {
                         if !table.iter().any(|(k, _)| k.get_ref().as_ref() == inner.key) {
-                            self.error(block.place.clone(), format!("{} is missing in {key}", inner.key), &inner.cite, format!("add {} = {}", inner.key, inner.kind.example()));
+                            self.error(
+                                block.place.clone(),
+                                format!("{} is missing in {key}", inner.key),
+                                &inner.cite,
+                                format!("add {} = {}", inner.key, inner.kind.example()),
+                            );
                         }
                     }
                     out.push(block);
@@ -732,32 +952,70 @@ impl Reader<'_> {
             || format!("one of: {}", values.join(", ")),
             |n| format!("did you mean `{n}`?"),
         );
-        self.error(at, format!("`{}` is no {}", short(text), field.key), &field.cite, remedy);
+        self.error(
+            at,
+            format!("`{}` is no {}", short(text), field.key),
+            &field.cite,
+            remedy,
+        );
         false
     }
 
-    fn string(&mut self, source: usize, value: &Spanned<DeValue<'_>>, key: &str, clause: &str, kind: Kind) -> Option<String> {
+    fn string(
+        &mut self,
+        source: usize,
+        value: &Spanned<DeValue<'_>>,
+        key: &str,
+        clause: &str,
+        kind: Kind,
+    ) -> Option<String> {
         let at = self.at(source, value.span().start);
         let key = short(key);
         let Some(text) = value.get_ref().as_str() else {
-            self.error(at, format!("{key} is {}, not a text", value.get_ref().type_str()), clause, "write it in quotes");
+            self.error(
+                at,
+                format!("{key} is {}, not a text", value.get_ref().type_str()),
+                clause,
+                "write it in quotes",
+            );
             return None;
         };
         let text = text.trim();
         if text.is_empty() {
-            self.error(at, format!("{key} is empty"), clause, "say it, or remove the key");
+            self.error(
+                at,
+                format!("{key} is empty"),
+                clause,
+                "say it, or remove the key",
+            );
             return None;
         }
         let length = text.chars().count();
         if length > TEXT_CHARS_MAX {
-            self.error(at, format!("{key} has {length} characters; at most {TEXT_CHARS_MAX} are taken"), clause, "put the long text into a file and name it under [texts]");
+            self.error(
+                at,
+                format!("{key} has {length} characters; at most {TEXT_CHARS_MAX} are taken"),
+                clause,
+                "put the long text into a file and name it under [texts]",
+            );
             return None;
         }
         if let Some((what, remedy)) = odd_characters(text) {
-            self.fault(Severity::Warning, at.clone(), format!("{key} {what}"), clause, remedy.into());
+            self.fault(
+                Severity::Warning,
+                at.clone(),
+                format!("{key} {what}"),
+                clause,
+                remedy.into(),
+            );
         }
         if kind == Kind::Path && !inside(text) {
-            self.error(at, format!("{key} does not lie in the device's folder"), clause, "give a path below it with `/`, without `..`");
+            self.error(
+                at,
+                format!("{key} does not lie in the device's folder"),
+                clause,
+                "give a path below it with `/`, without `..`",
+            );
             return None;
         }
         Some(text.to_owned())
@@ -779,13 +1037,19 @@ impl Reader<'_> {
                         continue;
                     }
                     let sample: String = text.chars().take(2000).collect();
-                    if let Some(info) = whatlang::detect(&sample).filter(whatlang::Info::is_reliable) {
-                        seen.entry(info.lang().eng_name()).or_default().push((format!("{section}.{key}"), place.clone()));
+                    if let Some(info) =
+                        whatlang::detect(&sample).filter(whatlang::Info::is_reliable)
+                    {
+                        seen.entry(info.lang().eng_name())
+                            .or_default()
+                            .push((format!("{section}.{key}"), place.clone()));
                     }
                 }
             }
         }
-        let Some(main) = seen.iter().max_by_key(|(_, v)| v.len()).map(|(l, _)| *l) else { return };
+        let Some(main) = seen.iter().max_by_key(|(_, v)| v.len()).map(|(l, _)| *l) else {
+            return;
+        };
         let others: Vec<(&'static str, String, Place)> = seen
             .iter()
             .filter(|(l, _)| **l != main)
@@ -804,7 +1068,10 @@ impl Reader<'_> {
 
     fn finish(mut self) -> Description {
         let mut seen = BTreeSet::new();
-        self.out.faults.0.retain(|d| seen.insert((d.place.clone(), d.what.clone())));
+        self.out
+            .faults
+            .0
+            .retain(|d| seen.insert((d.place.clone(), d.what.clone())));
         let order: BTreeMap<String, usize> = self
             .out
             .sources
@@ -812,10 +1079,13 @@ impl Reader<'_> {
             .enumerate()
             .map(|(i, s)| (s.name.clone(), i))
             .collect();
-        self.out
-            .faults
-            .0
-            .sort_by_key(|d| (order.get(&d.place.file).copied(), d.place.line, d.place.column));
+        self.out.faults.0.sort_by_key(|d| {
+            (
+                order.get(&d.place.file).copied(),
+                d.place.line,
+                d.place.column,
+            )
+        });
         if self.dropped > 0
             && let Some(last) = self.out.faults.0.last().cloned()
         {
@@ -832,7 +1102,9 @@ impl Reader<'_> {
 /// Whether a path stays below the folder it is relative to.
 fn inside(path: &str) -> bool {
     !path.is_empty()
-        && path.split('/').all(|p| !p.is_empty() && p != "." && p != "..")
+        && path
+            .split('/')
+            .all(|p| !p.is_empty() && p != "." && p != "..")
         && !path.contains(['\\', ':'])
         && !path.chars().any(char::is_control)
 }
@@ -840,20 +1112,29 @@ fn inside(path: &str) -> bool {
 /// Letters of another script inside a word, and characters that cannot be seen.
 fn odd_characters(text: &str) -> Option<(String, &'static str)> {
     let hidden = |c: char| matches!(c, '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{2069}' | '\u{feff}' | '\u{ad}');
-    if let Some(c) = text.chars().find(|c| hidden(*c) || (c.is_control() && !matches!(c, '\n' | '\r' | '\t'))) {
-        return Some((format!("holds the invisible character U+{:04X}", u32::from(c)), "retype the text; invisible characters come with copying"));
+    if let Some(c) = text
+        .chars()
+        .find(|c| hidden(*c) || (c.is_control() && !matches!(c, '\n' | '\r' | '\t')))
+    {
+        return Some((
+            format!("holds the invisible character U+{:04X}", u32::from(c)),
+            "retype the text; invisible characters come with copying",
+        ));
     }
     let latin = |c: char| c.is_alphabetic() && u32::from(c) < 0x0250;
-    let other = |c: char| matches!(u32::from(c), 0x0370..=0x03FF | 0x0400..=0x052F) && c.is_alphabetic();
+    // A Greek letter beside Latin ones is common in medicine (β, µ, α-fetoprotein); a Cyrillic one
+    // is a look-alike.
+    let cyrillic = |c: &char| matches!(u32::from(*c), 0x0400..=0x052F) && c.is_alphabetic();
     for word in text.split(|c: char| !c.is_alphabetic()) {
         if word.chars().any(latin)
-            && let Some(c) = word.chars().find(|c| other(*c))
-            // A Greek letter beside Latin ones is common in medicine (β, µ, α-fetoprotein); a
-            // Cyrillic one is a look-alike.
-            && matches!(u32::from(c), 0x0400..=0x052F)
+            && let Some(c) = word.chars().find(cyrillic)
         {
             return Some((
-                format!("mixes scripts in `{}`: U+{:04X} is a Cyrillic letter", short(word), u32::from(c)),
+                format!(
+                    "mixes scripts in `{}`: U+{:04X} is a Cyrillic letter",
+                    short(word),
+                    u32::from(c)
+                ),
                 "retype the word in one script",
             ));
         }

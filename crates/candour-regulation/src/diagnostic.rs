@@ -71,7 +71,11 @@ pub struct Diagnostic {
 
 impl fmt::Display for Diagnostic {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}: {}; {}; {}", self.place, self.what, self.clause, self.remedy)
+        write!(
+            f,
+            "{}: {}; {}; {}",
+            self.place, self.what, self.clause, self.remedy
+        )
     }
 }
 
@@ -86,7 +90,12 @@ impl Diagnostic {
         };
         let number = self.place.line.to_string();
         let margin = " ".repeat(number.len());
-        let mut out = format!("{}{code}: {}\n{margin}--> {}\n", self.severity.name(), self.what, self.place);
+        let mut out = format!(
+            "{}{code}: {}\n{margin}--> {}\n",
+            self.severity.name(),
+            self.what,
+            self.place
+        );
         if !self.source.trim().is_empty() {
             let indent: String = self
                 .source
@@ -121,7 +130,10 @@ impl Diagnostics {
     /// How many errors are among them.
     #[must_use]
     pub fn errors(&self) -> usize {
-        self.0.iter().filter(|d| d.severity == Severity::Error).count()
+        self.0
+            .iter()
+            .filter(|d| d.severity == Severity::Error)
+            .count()
     }
 }
 

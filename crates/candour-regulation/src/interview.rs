@@ -47,7 +47,11 @@ impl<'a> Interview<'a> {
         Self {
             law,
             name: name.to_owned(),
-            text: if text.trim().is_empty() { "format = 1\n".into() } else { text.to_owned() },
+            text: if text.trim().is_empty() {
+                "format = 1\n".into()
+            } else {
+                text.to_owned()
+            },
             skipped: Vec::new(),
         }
     }
@@ -70,14 +74,26 @@ impl<'a> Interview<'a> {
     pub fn next(&self) -> Option<Question<'a>> {
         let description = self.description();
         let none = BTreeMap::new();
-        let subject = Subject { law: self.law, device: &description, module: None, results: &none };
+        let subject = Subject {
+            law: self.law,
+            device: &description,
+            module: None,
+            results: &none,
+        };
         for section in SECTIONS.iter().filter_map(|s| self.law.schema.section(s)) {
             for field in &section.field {
                 let path = format!("{}.{}", section.name, field.key);
                 let asked = description.fact(&path).is_some() || self.skipped.contains(&path);
-                let matters = field.when.as_ref().is_none_or(|w| w.truth(&subject) != Truth::No);
+                let matters = field
+                    .when
+                    .as_ref()
+                    .is_none_or(|w| w.truth(&subject) != Truth::No);
                 if !asked && matters {
-                    return Some(Question { path, section: &section.title, field });
+                    return Some(Question {
+                        path,
+                        section: &section.title,
+                        field,
+                    });
                 }
             }
         }
@@ -104,7 +120,12 @@ impl<'a> Interview<'a> {
             .get(section)
             .map(|b| {
                 // After the last key of the section, so that the order of the questions stays.
-                b.facts.values().map(|f| f.place.line).max().unwrap_or(b.place.line).max(b.place.line)
+                b.facts
+                    .values()
+                    .map(|f| f.place.line)
+                    .max()
+                    .unwrap_or(b.place.line)
+                    .max(b.place.line)
             })
             .filter(|_| !self.text.contains(&format!("{section} = {{")));
         match at {
@@ -157,14 +178,31 @@ impl<'a> Interview<'a> {
 
 fn read(field: &Field, typed: &str) -> Result<String, String> {
     let pick = |word: &str| -> Result<String, String> {
-        let number = word.parse::<usize>().ok().and_then(|n| field.choice.get(n.checked_sub(1)?));
+        let number = word
+            .parse::<usize>()
+            .ok()
+            .and_then(|n| field.choice.get(n.checked_sub(1)?));
         number
-            .or_else(|| field.choice.iter().find(|c| c.value.eq_ignore_ascii_case(word)))
+            .or_else(|| {
+                field
+                    .choice
+                    .iter()
+                    .find(|c| c.value.eq_ignore_ascii_case(word))
+            })
             .map(|c| quote(&c.value))
-            .ok_or_else(|| format!("`{}` is none of 1 to {}", crate::diagnostic::short(word), field.choice.len()))
+            .ok_or_else(|| {
+                format!(
+                    "`{}` is none of 1 to {}",
+                    crate::diagnostic::short(word),
+                    field.choice.len()
+                )
+            })
     };
     let open = field.absent == Absent::Unknown;
-    if open && typed == "unknown" && matches!(field.kind, Kind::Boolean | Kind::Choice | Kind::Choices) {
+    if open
+        && typed == "unknown"
+        && matches!(field.kind, Kind::Boolean | Kind::Choice | Kind::Choices)
+    {
         return Ok(quote("unknown"));
     }
     match field.kind {
@@ -186,7 +224,12 @@ fn read(field: &Field, typed: &str) -> Result<String, String> {
             Ok(format!("[{}]", picked.join(", ")))
         }
         Kind::Texts => {
-            let items: Vec<String> = typed.split(';').map(str::trim).filter(|t| !t.is_empty()).map(quote).collect();
+            let items: Vec<String> = typed
+                .split(';')
+                .map(str::trim)
+                .filter(|t| !t.is_empty())
+                .map(quote)
+                .collect();
             if items.is_empty() {
                 return Err("name at least one".into());
             }

@@ -13,13 +13,52 @@ const SCHEMA: &str = include_str!("../acts/device-file.toml");
 const EVIDENCE: &str = include_str!("../acts/evidence.toml");
 /// The act files, in the order of reports. A test holds that none of the folder is left out.
 pub(crate) const ACTS: &[(&str, &str)] = &[
-("mdr", include_str!("/root/draft/full-mdr.toml")),
-("ivdr", include_str!("../acts/ivdr-2017-746.toml")),
-("m11", include_str!("../acts/mdcg-2019-11-rev1.toml")),
-("aia", include_str!("/root/draft/full-aia.toml")),
-("gdpr", include_str!("/root/draft/full-gdpr.toml")),
-("nis2", include_str!("/root/draft/full-nis2.toml")),
-("checks", include_str!("../acts/candour-checks.toml")),
+    (
+        "mdr-2017-745.toml",
+        include_str!("../acts/mdr-2017-745.toml"),
+    ),
+    (
+        "ivdr-2017-746.toml",
+        include_str!("../acts/ivdr-2017-746.toml"),
+    ),
+    (
+        "mdcg-2019-11-rev1.toml",
+        include_str!("../acts/mdcg-2019-11-rev1.toml"),
+    ),
+    ("mdcg-2020-1.toml", include_str!("../acts/mdcg-2020-1.toml")),
+    (
+        "mdcg-2019-16-rev1.toml",
+        include_str!("../acts/mdcg-2019-16-rev1.toml"),
+    ),
+    (
+        "ai-act-2024-1689.toml",
+        include_str!("../acts/ai-act-2024-1689.toml"),
+    ),
+    (
+        "gdpr-2016-679.toml",
+        include_str!("../acts/gdpr-2016-679.toml"),
+    ),
+    (
+        "nis2-2022-2555.toml",
+        include_str!("../acts/nis2-2022-2555.toml"),
+    ),
+    (
+        "nis-2016-1148.toml",
+        include_str!("../acts/nis-2016-1148.toml"),
+    ),
+    (
+        "ehds-2025-327.toml",
+        include_str!("../acts/ehds-2025-327.toml"),
+    ),
+    ("standards.toml", include_str!("../acts/standards.toml")),
+    (
+        "reform-com-2025-1023.toml",
+        include_str!("../acts/reform-com-2025-1023.toml"),
+    ),
+    (
+        "candour-checks.toml",
+        include_str!("../acts/candour-checks.toml"),
+    ),
 ];
 
 /// The data built into this release is malformed; tests hold that it is not.
@@ -645,7 +684,9 @@ impl Act {
     /// By short name.
     #[must_use]
     pub fn by_name(name: &str) -> Option<Self> {
-        [Self::Mdr, Self::Ivdr].into_iter().find(|a| a.name() == name)
+        [Self::Mdr, Self::Ivdr]
+            .into_iter()
+            .find(|a| a.name() == name)
     }
 }
 
@@ -727,6 +768,10 @@ impl Law {
 
     /// What diagnostics of the file's form cite.
     pub(crate) fn device_file_clause(&self) -> String {
-        format!("{}, {}", self.schema.name.to_lowercase(), self.schema.edition)
+        format!(
+            "{}, {}",
+            self.schema.name.to_lowercase(),
+            self.schema.edition
+        )
     }
 }

@@ -17,9 +17,7 @@ mod schema;
 pub use change::{
     ChangeReport, Difference, Files, Finding, Stale, Version, assess_change, result_text,
 };
-pub use check::{
-    Findings, GroupSummary, NextStep, OnHand, Requirement, State, check,
-};
+pub use check::{Findings, GroupSummary, NextStep, OnHand, Requirement, State, check};
 pub use classify::{
     CaseOutcome, Edition, FactUsed, Follows, ModuleReport, OpenQuestion, Report, RouteOpen,
     RuleOutcome, StepTaken, classify,

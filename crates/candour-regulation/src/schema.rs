@@ -272,7 +272,9 @@ fn fields(fields: &[Field]) -> Map<String, Json> {
         let open = field.absent == Absent::Unknown;
         let mut schema = match field.kind {
             Kind::Text | Kind::Path => json!({ "type": "string", "minLength": 1 }),
-            Kind::Texts => json!({ "type": "array", "items": { "type": "string", "minLength": 1 } }),
+            Kind::Texts => {
+                json!({ "type": "array", "items": { "type": "string", "minLength": 1 } })
+            }
             Kind::Boolean => json!({ "enum": [true, false, "unknown"] }),
             Kind::Share if field.exclusive => {
                 json!({ "type": "number", "exclusiveMinimum": 0, "exclusiveMaximum": 1 })
@@ -286,7 +288,8 @@ fn fields(fields: &[Field]) -> Map<String, Json> {
                 json!({ "enum": all })
             }
             Kind::Choices => {
-                let list = json!({ "type": "array", "items": { "enum": values }, "uniqueItems": true });
+                let list =
+                    json!({ "type": "array", "items": { "enum": values }, "uniqueItems": true });
                 if open {
                     json!({ "anyOf": [list, { "const": "unknown" }] })
                 } else {

@@ -1036,7 +1036,10 @@ async fn regulations(State(pages): State<Arc<Pages>>) -> Response {
             .filter(|p| p.join("regulation.html").is_file())
             .collect();
         list.sort();
-        let devices = list.iter().map(|dir| regulation_cell(dir, &sealed)).collect();
+        let devices = list
+            .iter()
+            .map(|dir| regulation_cell(dir, &sealed))
+            .collect();
         Ok(html(
             StatusCode::OK,
             &RegulationsPage {
@@ -1050,7 +1053,11 @@ async fn regulations(State(pages): State<Arc<Pages>>) -> Response {
 
 /// What a device's folder says, and the record that sealed that very report.
 fn regulation_cell(dir: &Path, sealed: &[(u64, candour_record::Classified)]) -> RegulationCell {
-    let folder = dir.file_name().and_then(|n| n.to_str()).unwrap_or("").to_owned();
+    let folder = dir
+        .file_name()
+        .and_then(|n| n.to_str())
+        .unwrap_or("")
+        .to_owned();
     let report = std::fs::read(dir.join("classification.json")).unwrap_or_default();
     let digest = candour_record::Digest::of(&report);
     let found = sealed.iter().rev().find(|(_, c)| c.report == digest);
@@ -1086,9 +1093,19 @@ async fn regulation_page(
         let plain = folder
             .chars()
             .all(|c| c.is_ascii_alphanumeric() || c == '-');
-        let page = std::fs::read(pages.dir.join("regulation").join(&folder).join("regulation.html"));
+        let page = std::fs::read(
+            pages
+                .dir
+                .join("regulation")
+                .join(&folder)
+                .join("regulation.html"),
+        );
         let (true, Ok(page)) = (plain, page) else {
-            return Ok(message(StatusCode::NOT_FOUND, "Not here", "There is no such page."));
+            return Ok(message(
+                StatusCode::NOT_FOUND,
+                "Not here",
+                "There is no such page.",
+            ));
         };
         let mut response = respond(StatusCode::OK, "text/html; charset=utf-8", page);
         response.headers_mut().insert(

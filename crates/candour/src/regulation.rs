@@ -7,12 +7,11 @@ use std::path::{Path, PathBuf};
 
 use candour_device::Workspace;
 use candour_ledger::View;
-use candour_record::{
-    Answer, AnsweredStep, AppliedRule, Classified, Digest, Event, Record,
-};
+use candour_record::{Answer, AnsweredStep, AppliedRule, Classified, Digest, Event, Record};
 use candour_regulation::{
-    ChangeReport, Class, Description, FactUsed, Files, Findings, Interview, Law, OnHand, Report, RuleOutcome, Severity, State, Status, Truth, Value, Version,
-    assess_change, check, classify, deadlines, events, result_text,
+    ChangeReport, Class, Description, FactUsed, Files, Findings, Interview, Law, OnHand, Report,
+    RuleOutcome, Severity, State, Status, Truth, Value, Version, assess_change, check, classify,
+    deadlines, events, result_text,
 };
 use serde_json::json;
 
@@ -35,7 +34,11 @@ pub(crate) fn law() -> Result<&'static Law, Failure> {
 
 /// Opens a device by its folder or its file.
 pub(crate) fn open(device: &Path) -> Result<Opened, Failure> {
-    let path = if device.is_dir() { device.join("device.toml") } else { device.to_owned() };
+    let path = if device.is_dir() {
+        device.join("device.toml")
+    } else {
+        device.to_owned()
+    };
     let description = Description::open(law()?, &path).map_err(|e| {
         Failure::Misuse(format!(
             "{}: {e}; give a device's folder or its device file",
@@ -172,7 +175,11 @@ pub(crate) fn classified(report: &Report) -> Result<Event, Failure> {
                 class: r.class.map(|c| c.name().into()),
             })
             .collect(),
-        open: report.open_questions.iter().map(|q| q.key.clone()).collect(),
+        open: report
+            .open_questions
+            .iter()
+            .map(|q| q.key.clone())
+            .collect(),
         editions: report
             .editions
             .iter()
@@ -184,7 +191,11 @@ pub(crate) fn classified(report: &Report) -> Result<Event, Failure> {
 }
 
 /// Seals a classification and keeps the report beside the ledger; its record's index.
-pub(crate) fn seal(workspace: &mut Workspace, device: &Opened, report: &Report) -> Result<u64, Failure> {
+pub(crate) fn seal(
+    workspace: &mut Workspace,
+    device: &Opened,
+    report: &Report,
+) -> Result<u64, Failure> {
     let sealed = workspace.append(&[Record {
         at: (world().now)(),
         by: "candour".into(),
@@ -197,12 +208,19 @@ pub(crate) fn seal(workspace: &mut Workspace, device: &Opened, report: &Report) 
         .ok_or_else(|| Failure::Storage("nothing was sealed".into()))?;
     let dir = workspace.dir.join("regulation").join(device.model());
     std::fs::create_dir_all(&dir)?;
-    candour_device::write_atomic(&dir.join("classification.json"), printed(report)?.as_bytes())?;
+    candour_device::write_atomic(
+        &dir.join("classification.json"),
+        printed(report)?.as_bytes(),
+    )?;
     Ok(index)
 }
 
 /// Writes the page of a device's classification and requirements into a workspace.
-pub(crate) fn write_page(workspace: &Workspace, device: &Opened, report: &Report) -> Result<PathBuf, Failure> {
+pub(crate) fn write_page(
+    workspace: &Workspace,
+    device: &Opened,
+    report: &Report,
+) -> Result<PathBuf, Failure> {
     let on_hand = device.on_hand(Some(&workspace.dir))?;
     let findings = check(law()?, &device.description, report, &on_hand);
     let dir = workspace.dir.join("regulation").join(device.model());
@@ -222,7 +240,9 @@ pub(crate) fn classify_command(args: &cli::Classify) -> Done {
         return Ok(());
     }
     let Some(device) = &args.device else {
-        return Err(Failure::Misuse("give a device's folder or its device file".into()));
+        return Err(Failure::Misuse(
+            "give a device's folder or its device file".into(),
+        ));
     };
     if args.ask {
         ask(law, device)?;
@@ -236,7 +256,16 @@ pub(crate) fn classify_command(args: &cli::Classify) -> Done {
         say(text(law, &report, args.explain));
     }
     if let Some(path) = &args.html {
-        let findings = check(law, &opened.description, &report, &opened.on_hand(args.workspace.as_deref().filter(|w| w.join("candour-workspace").exists()))?);
+        let findings = check(
+            law,
+            &opened.description,
+            &report,
+            &opened.on_hand(
+                args.workspace
+                    .as_deref()
+                    .filter(|w| w.join("candour-workspace").exists()),
+            )?,
+        );
         let page = crate::regulation_page::page(&opened.description, &report, &findings)?;
         candour_device::write_atomic(path, page.as_bytes())?;
         if !args.json {
@@ -248,7 +277,10 @@ pub(crate) fn classify_command(args: &cli::Classify) -> Done {
         let index = seal(&mut workspace, &opened, &report)?;
         let page = write_page(&workspace, &opened, &report)?;
         if !args.json {
-            say(format_args!("sealed as record {index} in {}", dir.join("ledger").display()));
+            say(format_args!(
+                "sealed as record {index} in {}",
+                dir.join("ledger").display()
+            ));
             say(format_args!("page: {}", page.display()));
         }
     }
@@ -264,7 +296,11 @@ fn facts(used: &[FactUsed]) -> String {
             None => format!("{} {}", f.key, f.value),
         })
         .collect();
-    if said.is_empty() { String::new() } else { format!(" ({})", said.join("; ")) }
+    if said.is_empty() {
+        String::new()
+    } else {
+        format!(" ({})", said.join("; "))
+    }
 }
 
 fn clip(text: &str) -> String {
@@ -279,7 +315,11 @@ fn clip(text: &str) -> String {
 /// hangs under its first word.
 fn fold(text: &str, indent: usize) -> String {
     let mark = text.split(' ').next().unwrap_or("");
-    let item = mark == "-" || mark == "?" || mark.strip_suffix('.').is_some_and(|n| n.parse::<u32>().is_ok());
+    let item = mark == "-"
+        || mark == "?"
+        || mark
+            .strip_suffix('.')
+            .is_some_and(|n| n.parse::<u32>().is_ok());
     let hang = indent + if item { mark.len() + 1 } else { 0 };
     let mut out = String::new();
     let mut width = 0;
@@ -317,19 +357,31 @@ pub(crate) fn verdict(report: &Report) -> String {
     let regulation = report.regulation.as_deref().unwrap_or("MDR or IVDR");
     let what = role_words(report.role.as_deref());
     match (report.qualifies, report.class, report.class_range) {
-        (Some(false), _, _) => "Not a device: neither MDR nor IVDR covers it by these guidances.".into(),
+        (Some(false), _, _) => {
+            "Not a device: neither MDR nor IVDR covers it by these guidances.".into()
+        }
         (Some(true), Some(class), _) => format!(
             "{} under {regulation}, class {}{}.",
             capital(what),
             class.name(),
-            report.rule.as_ref().map_or(String::new(), |r| format!(" by {r}"))
+            report
+                .rule
+                .as_ref()
+                .map_or(String::new(), |r| format!(" by {r}"))
         ),
         (q, _, range) => {
-            let may = if q.is_none() { "It is open whether it is a device; if it is, " } else { "" };
+            let may = if q.is_none() {
+                "It is open whether it is a device; if it is, "
+            } else {
+                ""
+            };
             let classes = range.map_or("a class that is open".to_owned(), |(l, h)| {
                 format!("between class {} and class {}", l.name(), h.name())
             });
-            let sentence = format!("{may}{what} under {regulation}, {classes}: {} question(s) open.", report.open_questions.len());
+            let sentence = format!(
+                "{may}{what} under {regulation}, {classes}: {} question(s) open.",
+                report.open_questions.len()
+            );
             capital(&sentence)
         }
     }
@@ -337,28 +389,43 @@ pub(crate) fn verdict(report: &Report) -> String {
 
 pub(crate) fn capital(text: &str) -> String {
     let mut letters = text.chars();
-    letters.next().map_or_else(String::new, |c| c.to_uppercase().chain(letters).collect())
+    letters
+        .next()
+        .map_or_else(String::new, |c| c.to_uppercase().chain(letters).collect())
 }
 
 /// A classification for reading at a terminal.
 fn text(law: &Law, report: &Report, explain: bool) -> String {
     let mut out = Vec::new();
-    let name = if report.device.is_empty() { "(no name)" } else { &report.device };
+    let name = if report.device.is_empty() {
+        "(no name)"
+    } else {
+        &report.device
+    };
     out.push(format!("{name}  [{}]\n", report.file));
     out.push(format!("RESULT\n{}", fold(&verdict(report), 2)));
     if !report.because.is_empty() {
         out.push(fold(&format!("Because {}.", report.because), 2));
     }
     if let Some(module) = &report.governed_by {
-        out.push(fold(&format!("The module \"{module}\" governs; every module is shown below."), 2));
+        out.push(fold(
+            &format!("The module \"{module}\" governs; every module is shown below."),
+            2,
+        ));
     }
     for note in &report.notes {
         out.push(fold(&format!("Note: {note}."), 2));
     }
     out.push("\nIS IT A DEVICE, AND UNDER WHICH REGULATION?".into());
     for (n, step) in report.steps.iter().enumerate() {
-        out.push(fold(&format!("{}. {} {}.", n + 1, step.question, capital(step.answer)), 2));
-        out.push(fold(&format!("{}{}", capital(&step.because), facts(&step.facts)), 5));
+        out.push(fold(
+            &format!("{}. {} {}.", n + 1, step.question, capital(step.answer)),
+            2,
+        ));
+        out.push(fold(
+            &format!("{}{}", capital(&step.because), facts(&step.facts)),
+            5,
+        ));
         out.push(fold(&step.clause, 5));
     }
     if !report.rules.is_empty() {
@@ -382,14 +449,32 @@ fn text(law: &Law, report: &Report, explain: bool) -> String {
         for m in &report.modules {
             let class = match (m.qualifies, m.class, m.class_range) {
                 (Some(false), _, _) => "not a device".to_owned(),
-                (_, Some(c), _) => format!("{} class {}", m.regulation.as_deref().unwrap_or(""), c.name()),
-                (_, None, Some((l, h))) => format!("{} class {} to {}", m.regulation.as_deref().unwrap_or("MDR or IVDR"), l.name(), h.name()),
+                (_, Some(c), _) => format!(
+                    "{} class {}",
+                    m.regulation.as_deref().unwrap_or(""),
+                    c.name()
+                ),
+                (_, None, Some((l, h))) => format!(
+                    "{} class {} to {}",
+                    m.regulation.as_deref().unwrap_or("MDR or IVDR"),
+                    l.name(),
+                    h.name()
+                ),
                 _ => "open".into(),
             };
-            let rule = m.rule.as_ref().map_or(String::new(), |r| format!(" by {r}"));
+            let rule = m
+                .rule
+                .as_ref()
+                .map_or(String::new(), |r| format!(" by {r}"));
             out.push(format!("  {} (line {}): {class}{rule}", m.name, m.line));
             if let Some(last) = m.steps.last().filter(|_| m.qualifies == Some(false)) {
-                out.push(fold(&format!("{} {}: {} ({})", last.question, last.answer, last.because, last.clause), 5));
+                out.push(fold(
+                    &format!(
+                        "{} {}: {} ({})",
+                        last.question, last.answer, last.because, last.clause
+                    ),
+                    5,
+                ));
             } else if !m.because.is_empty() {
                 out.push(fold(&m.because, 5));
             }
@@ -401,37 +486,86 @@ fn text(law: &Law, report: &Report, explain: bool) -> String {
     if report.qualifies != Some(false) {
         out.push("\nCONFORMITY ASSESSMENT".into());
         out.push(match report.notified_body {
-            Some(true) if report.notified_body_scope.is_empty() => "  A notified body takes part.".into(),
-            Some(true) => fold(&format!("A notified body takes part, for {}.", report.notified_body_scope), 2),
+            Some(true) if report.notified_body_scope.is_empty() => {
+                "  A notified body takes part.".into()
+            }
+            Some(true) => fold(
+                &format!(
+                    "A notified body takes part, for {}.",
+                    report.notified_body_scope
+                ),
+                2,
+            ),
             Some(false) => "  No notified body takes part.".into(),
             None => "  Whether a notified body takes part is open.".into(),
         });
         for route in &report.routes {
-            let class = route.if_class.map_or(String::new(), |c| format!("If class {}: ", c.name()));
-            out.push(fold(&format!("- {class}{}: {} ({})", route.title, route.annexes.join("; "), route.clause), 2));
+            let class = route
+                .if_class
+                .map_or(String::new(), |c| format!("If class {}: ", c.name()));
+            out.push(fold(
+                &format!(
+                    "- {class}{}: {} ({})",
+                    route.title,
+                    route.annexes.join("; "),
+                    route.clause
+                ),
+                2,
+            ));
         }
     }
     if !report.consequences.is_empty() {
         out.push("\nWHAT FOLLOWS".into());
         for c in &report.consequences {
-            let open = if c.applies.is_none() { "If it applies (open): " } else { "" };
-            let unread = if c.verified { "" } else { " [not read at source]" };
-            out.push(fold(&format!("- {open}{}. {} ({}){unread}", c.title, c.says, c.clause), 2));
+            let open = if c.applies.is_none() {
+                "If it applies (open): "
+            } else {
+                ""
+            };
+            let unread = if c.verified {
+                ""
+            } else {
+                " [not read at source]"
+            };
+            out.push(fold(
+                &format!("- {open}{}. {} ({}){unread}", c.title, c.says, c.clause),
+                2,
+            ));
         }
     }
     if !report.open_questions.is_empty() {
         out.push("\nOPEN QUESTIONS".into());
         for q in &report.open_questions {
-            let module = q.module.as_ref().map_or(String::new(), |m| format!(" (module \"{m}\")"));
+            let module = q
+                .module
+                .as_ref()
+                .map_or(String::new(), |m| format!(" (module \"{m}\")"));
             out.push(fold(&format!("? {}{module}", q.question), 2));
-            let choices = if q.choices.is_empty() { "true or false".to_owned() } else { q.choices.join(", ") };
-            out.push(fold(&format!("answer {} with: {choices}; it settles {} ({})", q.key, q.settles, q.clause), 4));
+            let choices = if q.choices.is_empty() {
+                "true or false".to_owned()
+            } else {
+                q.choices.join(", ")
+            };
+            out.push(fold(
+                &format!(
+                    "answer {} with: {choices}; it settles {} ({})",
+                    q.key, q.settles, q.clause
+                ),
+                4,
+            ));
         }
     }
     out.push("\nAPPLIED".into());
-    let editions: Vec<String> = report.editions.iter().map(|e| format!("{} ({})", e.name, e.edition)).collect();
+    let editions: Vec<String> = report
+        .editions
+        .iter()
+        .map(|e| format!("{} ({})", e.name, e.edition))
+        .collect();
     out.push(fold(&editions.join("; "), 2));
-    out.push(fold("This is the manufacturer's aid, not legal advice; a person responsible decides and signs.", 2));
+    out.push(fold(
+        "This is the manufacturer's aid, not legal advice; a person responsible decides and signs.",
+        2,
+    ));
     out.join("\n")
 }
 
@@ -442,18 +576,35 @@ fn rules(list: &[RuleOutcome], explain: bool, out: &mut Vec<String>) {
             (None, Some((l, h))) => format!("class {} to {}", l.name(), h.name()),
             _ => "no class of its own".into(),
         };
-        let open = if r.applies.is_none() { "may apply" } else { "applies" };
+        let open = if r.applies.is_none() {
+            "may apply"
+        } else {
+            "applies"
+        };
         out.push(fold(&format!("{} {open}, {class}: {}.", r.id, r.about), 2));
-        out.push(fold(&format!("{}{}", capital(&r.reason), facts(&r.facts)), 5));
+        out.push(fold(
+            &format!("{}{}", capital(&r.reason), facts(&r.facts)),
+            5,
+        ));
         for case in &r.cases {
             let basis = match case.basis.as_str() {
                 "table" => "table",
                 "law" => "text of the law",
                 _ => "case",
             };
-            let holds = if case.holds.is_none() { "open" } else { "holds" };
+            let holds = if case.holds.is_none() {
+                "open"
+            } else {
+                "holds"
+            };
             out.push(fold(
-                &format!("- {basis}, class {}, {holds}: {}{} [{}]", case.class.name(), case.because, facts(&case.facts), case.clause),
+                &format!(
+                    "- {basis}, class {}, {holds}: {}{} [{}]",
+                    case.class.name(),
+                    case.because,
+                    facts(&case.facts),
+                    case.clause
+                ),
                 5,
             ));
         }
@@ -461,15 +612,24 @@ fn rules(list: &[RuleOutcome], explain: bool, out: &mut Vec<String>) {
     let others: Vec<&RuleOutcome> = list.iter().filter(|r| r.applies == Some(false)).collect();
     if explain {
         for r in others {
-            out.push(fold(&format!("{} does not apply: {}.{}", r.id, r.reason, facts(&r.facts)), 2));
+            out.push(fold(
+                &format!("{} does not apply: {}.{}", r.id, r.reason, facts(&r.facts)),
+                2,
+            ));
         }
     } else if !others.is_empty() {
         let short: Vec<&str> = others
             .iter()
-            .map(|r| r.id.split_once("Annex VIII ").map_or(r.id.as_str(), |(_, s)| s))
+            .map(|r| {
+                r.id.split_once("Annex VIII ")
+                    .map_or(r.id.as_str(), |(_, s)| s)
+            })
             .collect();
         out.push(fold(
-            &format!("Considered, not applying (reasons with --explain): {}.", short.join(", ")),
+            &format!(
+                "Considered, not applying (reasons with --explain): {}.",
+                short.join(", ")
+            ),
             2,
         ));
     }
@@ -491,11 +651,17 @@ fn ask(law: &'static Law, device: &Path) -> Done {
     let mut interview = Interview::new(law, &path.display().to_string(), &text);
     let faults = interview.description().faults;
     if faults.errors() > 0 {
-        return Err(Failure::Misuse(format!("{faults}\nmend the file first, then ask again")));
+        return Err(Failure::Misuse(format!(
+            "{faults}\nmend the file first, then ask again"
+        )));
     }
     let mut out = io::stderr();
     let mut lines = io::stdin().lock().lines();
-    let _ = writeln!(out, "Answers go into {}. Enter leaves a question out, `unknown` leaves it open, `?` explains, `stop` ends; the file is written after every answer.", path.display());
+    let _ = writeln!(
+        out,
+        "Answers go into {}. Enter leaves a question out, `unknown` leaves it open, `?` explains, `stop` ends; the file is written after every answer.",
+        path.display()
+    );
     let mut section = "";
     while let Some(question) = interview.next() {
         if section != question.section {
@@ -545,7 +711,9 @@ pub(crate) fn check_command(args: &cli::Check) -> Done {
         return explain(law, id, args.device.as_deref(), args.workspace.as_deref());
     }
     let Some(device) = &args.device else {
-        return Err(Failure::Misuse("give a device's folder or its device file".into()));
+        return Err(Failure::Misuse(
+            "give a device's folder or its device file".into(),
+        ));
     };
     let opened = open(device)?;
     let report = classify(law, &opened.description);
@@ -576,33 +744,63 @@ pub(crate) fn check_command(args: &cli::Check) -> Done {
         say(serde_json::to_string_pretty(&body).map_err(|e| Failure::Storage(e.to_string()))?);
     } else {
         if !args.summary {
-            for d in findings.diagnostics.iter().filter(|d| args.notes || d.severity != Severity::Note) {
+            for d in findings
+                .diagnostics
+                .iter()
+                .filter(|d| args.notes || d.severity != Severity::Note)
+            {
                 say(d.long());
             }
         }
         say(summary(&report, &findings, &on_hand, args));
     }
     // Faults of the file itself are misuse; gaps and contradictions are findings.
-    match (opened.description.faults.errors(), findings.count(Severity::Error)) {
+    match (
+        opened.description.faults.errors(),
+        findings.count(Severity::Error),
+    ) {
         (0, 0) => Ok(()),
-        (0, n) => Err(Failure::Wrong(format!("{n} error(s) stand between this device and its requirements"))),
-        (n, _) => Err(Failure::Misuse(format!("{}: {n} error(s) in the device file", opened.path.display()))),
+        (0, n) => Err(Failure::Wrong(format!(
+            "{n} error(s) stand between this device and its requirements"
+        ))),
+        (n, _) => Err(Failure::Misuse(format!(
+            "{}: {n} error(s) in the device file",
+            opened.path.display()
+        ))),
     }
 }
 
 fn summary(report: &Report, findings: &Findings, on_hand: &OnHand, args: &cli::Check) -> String {
-    let mut out = vec![format!("{}  [{}]", report.device, report.file), fold(&verdict(report), 2), String::new()];
-    let width = findings.summary.iter().map(|g| g.group.chars().count()).max().unwrap_or(10).max(10);
+    let mut out = vec![
+        format!("{}  [{}]", report.device, report.file),
+        fold(&verdict(report), 2),
+        String::new(),
+    ];
+    let width = findings
+        .summary
+        .iter()
+        .map(|g| g.group.chars().count())
+        .max()
+        .unwrap_or(10)
+        .max(10);
     let mut head = format!("{:width$}", "Summary");
     for state in State::ALL {
-        head.push_str(&format!("  {:>w$}", state.title(), w = state.title().len().max(4)));
+        head.push_str(&format!(
+            "  {:>w$}",
+            state.title(),
+            w = state.title().len().max(4)
+        ));
     }
     out.push(head);
     for group in &findings.summary {
         let mut line = format!("{:width$}", group.group);
         for state in State::ALL {
             let n = group.counts.get(&state).copied().unwrap_or(0);
-            let shown = if n == 0 { "·".to_owned() } else { n.to_string() };
+            let shown = if n == 0 {
+                "·".to_owned()
+            } else {
+                n.to_string()
+            };
             line.push_str(&format!("  {shown:>w$}", w = state.title().len().max(4)));
         }
         out.push(line);
@@ -612,21 +810,34 @@ fn summary(report: &Report, findings: &Findings, on_hand: &OnHand, args: &cli::C
         out.push("What closes most:".into());
         for next in findings.next.iter().take(8) {
             out.push(fold(
-                &format!("- {} ({}): completes {} requirement(s), helps {}", next.evidence, next.title, next.completes, next.requirements.len()),
+                &format!(
+                    "- {} ({}): completes {} requirement(s), helps {}",
+                    next.evidence,
+                    next.title,
+                    next.completes,
+                    next.requirements.len()
+                ),
                 2,
             ));
         }
         out.push(String::new());
     }
     if on_hand.records.is_none() {
-        out.push("Without --workspace no record counts; give the workspace to count sealed evidence.".into());
+        out.push(
+            "Without --workspace no record counts; give the workspace to count sealed evidence."
+                .into(),
+        );
     }
     let notes = findings.count(Severity::Note);
     out.push(format!(
         "{} error(s), {} warning(s), {notes} note(s){}",
         findings.count(Severity::Error),
         findings.count(Severity::Warning),
-        if args.notes || notes == 0 { "" } else { " (shown with --notes)" }
+        if args.notes || notes == 0 {
+            ""
+        } else {
+            " (shown with --notes)"
+        }
     ));
     out.push("The long form of a requirement: candour check --explain GSPR-17.2".into());
     out.join("\n")
@@ -656,7 +867,20 @@ fn explain(law: &Law, id: &str, device: Option<&Path>, workspace: Option<&Path>)
     };
     let mut out = vec![
         format!("{}  {}", entry.id, entry.title),
-        fold(&format!("{}; {}, {}, {}", entry.cite, act.title, act.edition, status(if act.status == Status::InForce { entry.status } else { act.status })), 2),
+        fold(
+            &format!(
+                "{}; {}, {}, {}",
+                entry.cite,
+                act.title,
+                act.edition,
+                status(if act.status == Status::InForce {
+                    entry.status
+                } else {
+                    act.status
+                })
+            ),
+            2,
+        ),
         String::new(),
         "Asks".into(),
         fold(&entry.asks, 2),
@@ -674,7 +898,10 @@ fn explain(law: &Law, id: &str, device: Option<&Path>, workspace: Option<&Path>)
     out.push("Met by".into());
     if entry.outside.is_empty() {
         for evidence in &entry.met_by {
-            out.push(fold(&format!("- {evidence}: {}", law.evidence_title(evidence)), 2));
+            out.push(fold(
+                &format!("- {evidence}: {}", law.evidence_title(evidence)),
+                2,
+            ));
         }
     } else {
         out.push(fold(&entry.outside, 2));
@@ -682,10 +909,24 @@ fn explain(law: &Law, id: &str, device: Option<&Path>, workspace: Option<&Path>)
     out.push(String::new());
     out.push("Remedy".into());
     out.push(fold(&entry.remedy, 2));
+    let table: Vec<&str> = law
+        .in_force()
+        .flat_map(|a| &a.pair)
+        .filter(|p| p.mdr == entry.id || p.ivdr == entry.id)
+        .map(|p| p.about.as_str())
+        .collect();
+    if !table.is_empty() {
+        out.push(String::new());
+        out.push("Security: named in MDCG 2019-16 rev.1 Table 1 for".into());
+        out.push(fold(&table.join("; "), 2));
+    }
     let mut related = |label: &str, ids: Vec<&str>| {
         let said: Vec<String> = ids
             .into_iter()
-            .map(|i| law.entry(i).map_or_else(|| i.to_owned(), |(_, e)| format!("{i} ({})", e.title)))
+            .map(|i| {
+                law.entry(i)
+                    .map_or_else(|| i.to_owned(), |(_, e)| format!("{i} ({})", e.title))
+            })
             .collect();
         if !said.is_empty() {
             out.push(String::new());
@@ -693,12 +934,20 @@ fn explain(law: &Law, id: &str, device: Option<&Path>, workspace: Option<&Path>)
             out.push(fold(&said.join("; "), 2));
         }
     };
-    related("Counterpart", entry.pair.iter().map(String::as_str).collect());
+    related(
+        "Counterpart",
+        entry.pair.iter().map(String::as_str).collect(),
+    );
     related("See also", entry.see.iter().map(String::as_str).collect());
-    related("Standards it is usually shown with", entry.standards.iter().map(String::as_str).collect());
+    related(
+        "Standards it is usually shown with",
+        entry.standards.iter().map(String::as_str).collect(),
+    );
     if !entry.verified {
         out.push(String::new());
-        out.push("The text was not read at its source; check it there before you rely on it.".into());
+        out.push(
+            "The text was not read at its source; check it there before you rely on it.".into(),
+        );
     }
     if let Some(device) = device {
         let opened = open(device)?;
@@ -708,7 +957,10 @@ fn explain(law: &Law, id: &str, device: Option<&Path>, workspace: Option<&Path>)
         if let Some(r) = findings.requirements.iter().find(|r| r.id == entry.id) {
             out.push(String::new());
             out.push(format!("For {}", report.device));
-            out.push(fold(&format!("{} {}: {}", r.state.sign(), r.state.title(), r.why), 2));
+            out.push(fold(
+                &format!("{} {}: {}", r.state.sign(), r.state.title(), r.why),
+                2,
+            ));
             if !r.have.is_empty() {
                 out.push(fold(&format!("there: {}", r.have.join(", ")), 2));
             }
@@ -726,7 +978,9 @@ fn files(device: &Opened) -> Result<Files, Failure> {
     let mut out = Files::new();
     let model = device.folder.join("model");
     if model.is_dir() {
-        let mut entries: Vec<PathBuf> = std::fs::read_dir(&model)?.map(|e| e.map(|e| e.path())).collect::<Result<_, _>>()?;
+        let mut entries: Vec<PathBuf> = std::fs::read_dir(&model)?
+            .map(|e| e.map(|e| e.path()))
+            .collect::<Result<_, _>>()?;
         entries.sort();
         let mut all = Vec::new();
         for path in entries.iter().filter(|p| p.is_file()) {
@@ -745,12 +999,18 @@ fn files(device: &Opened) -> Result<Files, Failure> {
             .map(|p| device.folder.join(p))
     };
     if let Some(path) = path_of("validation", "cohort").filter(|p| p.is_file()) {
-        out.insert("files.cohort".into(), Digest::of(&std::fs::read(path)?).to_string());
+        out.insert(
+            "files.cohort".into(),
+            Digest::of(&std::fs::read(path)?).to_string(),
+        );
     }
     if let Some(block) = device.description.sections.get("texts") {
         for name in block.facts.keys() {
             if let Some(path) = path_of("texts", name).filter(|p| p.is_file()) {
-                out.insert(format!("files.texts.{name}"), Digest::of(&std::fs::read(path)?).to_string());
+                out.insert(
+                    format!("files.texts.{name}"),
+                    Digest::of(&std::fs::read(path)?).to_string(),
+                );
             }
         }
     }
@@ -765,11 +1025,20 @@ fn against(law: &Law, new: &Opened, report: &Report, old: &Path, as_json: bool) 
     let (old_files, new_files) = (files(&before)?, files(new)?);
     let change = assess_change(
         law,
-        &Version { device: &before.description, report: &old_report, files: &old_files },
-        &Version { device: &new.description, report, files: &new_files },
+        &Version {
+            device: &before.description,
+            report: &old_report,
+            files: &old_files,
+        },
+        &Version {
+            device: &new.description,
+            report,
+            files: &new_files,
+        },
     );
     if as_json {
-        let mut body = serde_json::to_value(&change).map_err(|e| Failure::Storage(e.to_string()))?;
+        let mut body =
+            serde_json::to_value(&change).map_err(|e| Failure::Storage(e.to_string()))?;
         if let Some(members) = body.as_object_mut() {
             members.insert("before".into(), json!(verdict(&old_report)));
             members.insert("after".into(), json!(verdict(report)));
@@ -779,23 +1048,38 @@ fn against(law: &Law, new: &Opened, report: &Report, old: &Path, as_json: bool) 
         say(change_text(&old_report, report, &change));
     }
     if change.significant {
-        return Err(Failure::Wrong("the change is significant: it is assessed before the version is placed on the market".into()));
+        return Err(Failure::Wrong(
+            "the change is significant: it is assessed before the version is placed on the market"
+                .into(),
+        ));
     }
     Ok(())
 }
 
 fn change_text(before: &Report, after: &Report, change: &ChangeReport) -> String {
     let mut out = vec![
-        format!("{}  [{} against {}]\n", after.device, after.file, before.file),
+        format!(
+            "{}  [{} against {}]\n",
+            after.device, after.file, before.file
+        ),
         "WHAT IT MEANS".into(),
     ];
-    let mark = |holds: bool, yes: &str, no: &str| fold(&format!("- {}", if holds { yes } else { no }), 2);
+    let mark =
+        |holds: bool, yes: &str, no: &str| fold(&format!("- {}", if holds { yes } else { no }), 2);
     if change.differences.is_empty() {
         out.push("  Nothing differs.".into());
         return out.join("\n");
     }
     out.push(mark(change.significant, "Significant change: the notified body assesses it, or a new conformity assessment is made, before the version is placed on the market.", "No significant change by these rules."));
-    out.push(mark(change.new_udi_di, "A new UDI-DI is needed.", if change.new_udi_pi { "A new UDI-PI (version) is enough." } else { "No new UDI-DI by these rules." }));
+    out.push(mark(
+        change.new_udi_di,
+        "A new UDI-DI is needed.",
+        if change.new_udi_pi {
+            "A new UDI-PI (version) is enough."
+        } else {
+            "No new UDI-DI by these rules."
+        },
+    ));
     out.push(mark(
         change.reclassified,
         &format!(
@@ -805,23 +1089,55 @@ fn change_text(before: &Report, after: &Report, change: &ChangeReport) -> String
             result_text(after, "result.regulation"),
             result_text(after, "result.class")
         ),
-        &format!("Class and rule are as before: {} class {}.", result_text(after, "result.regulation"), result_text(after, "result.class")),
+        &format!(
+            "Class and rule are as before: {} class {}.",
+            result_text(after, "result.regulation"),
+            result_text(after, "result.class")
+        ),
     ));
     out.push("\nWHAT CHANGED".into());
     for d in &change.differences {
-        let line = d.place.as_ref().map_or(String::new(), |p| format!(" (line {})", p.line));
-        let show = |t: &str| if t.is_empty() { "nothing".to_owned() } else { format!("\"{}\"", clip(t)) };
-        out.push(fold(&format!("- {}{line}: {} → {}", d.key, show(&d.before), show(&d.after)), 2));
+        let line = d
+            .place
+            .as_ref()
+            .map_or(String::new(), |p| format!(" (line {})", p.line));
+        let show = |t: &str| {
+            if t.is_empty() {
+                "nothing".to_owned()
+            } else {
+                format!("\"{}\"", clip(t))
+            }
+        };
+        out.push(fold(
+            &format!(
+                "- {}{line}: {} → {}",
+                d.key,
+                show(&d.before),
+                show(&d.after)
+            ),
+            2,
+        ));
     }
     out.push("\nWHY".into());
     for f in &change.findings {
-        out.push(fold(&format!("- {} [{}] because of {}", f.says, f.clause, f.because.join(", ")), 2));
+        out.push(fold(
+            &format!(
+                "- {} [{}] because of {}",
+                f.says,
+                f.clause,
+                f.because.join(", ")
+            ),
+            2,
+        ));
         out.push(fold(&format!("Do: {}", f.remedy), 4));
     }
     if !change.stale.is_empty() {
         out.push("\nEVIDENCE THAT NO LONGER SHOWS THIS VERSION".into());
         for s in &change.stale {
-            out.push(fold(&format!("- {}: {} ({})", s.evidence, s.title, s.because.join(", ")), 2));
+            out.push(fold(
+                &format!("- {}: {} ({})", s.evidence, s.title, s.because.join(", ")),
+                2,
+            ));
         }
     }
     out.join("\n")
@@ -837,7 +1153,10 @@ pub(crate) fn deadlines_command(args: &cli::Deadlines) -> Done {
         return Ok(());
     };
     let Some(aware) = &args.aware else {
-        return Err(Failure::Misuse("--aware is missing; give the moment of awareness, such as 2026-11-25T09:30:00+01:00".into()));
+        return Err(Failure::Misuse(
+            "--aware is missing; give the moment of awareness, such as 2026-11-25T09:30:00+01:00"
+                .into(),
+        ));
     };
     let moment = moment(aware).ok_or_else(|| {
         Failure::Misuse(format!(
@@ -850,21 +1169,38 @@ pub(crate) fn deadlines_command(args: &cli::Deadlines) -> Done {
         opened.sound()?;
     }
     let report = opened.as_ref().map(|o| classify(law, &o.description));
-    let found = deadlines(law, event, &moment, &|clock| match (&clock.when, &opened, &report) {
-        (Some(when), Some(opened), Some(report)) => report.holds(law, &opened.description, when),
-        _ => Truth::Unknown,
-    })
+    let found = deadlines(
+        law,
+        event,
+        &moment,
+        &|clock| match (&clock.when, &opened, &report) {
+            (Some(when), Some(opened), Some(report)) => {
+                report.holds(law, &opened.description, when)
+            }
+            _ => Truth::Unknown,
+        },
+    )
     .map_err(|e| Failure::Misuse(e.to_string()))?;
     if args.json {
-        say(serde_json::to_string_pretty(&json!({ "event": event, "aware": aware, "deadlines": found })).map_err(|e| Failure::Storage(e.to_string()))?);
+        say(serde_json::to_string_pretty(
+            &json!({ "event": event, "aware": aware, "deadlines": found }),
+        )
+        .map_err(|e| Failure::Storage(e.to_string()))?);
         return Ok(());
     }
     if found.is_empty() {
         say("No clock runs for this event and this device.");
     }
     for d in &found {
-        let until = d.until.as_ref().map_or_else(|| "no fixed moment".to_owned(), |u| format!("until {u}"));
-        let after = if d.after.is_empty() { String::new() } else { format!(" ({} after {})", d.after, d.from) };
+        let until = d
+            .until
+            .as_ref()
+            .map_or_else(|| "no fixed moment".to_owned(), |u| format!("until {u}"));
+        let after = if d.after.is_empty() {
+            String::new()
+        } else {
+            format!(" ({} after {})", d.after, d.from)
+        };
         say(format_args!("{until}{after}  {}", d.clause));
         say(fold(&format!("{}, to {}", d.due, d.to), 4));
         if !d.note.is_empty() {
@@ -874,7 +1210,9 @@ pub(crate) fn deadlines_command(args: &cli::Deadlines) -> Done {
             say(fold("The text was not read at its source.", 4));
         }
     }
-    say("Days are calendar days after the day of awareness and end at its midnight; no holiday prolongs them.");
+    say(
+        "Days are calendar days after the day of awareness and end at its midnight; no holiday prolongs them.",
+    );
     Ok(())
 }
 

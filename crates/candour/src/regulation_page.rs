@@ -152,7 +152,10 @@ fn facts(used: &[FactUsed]) -> Vec<FactCell> {
         .map(|f| FactCell {
             key: f.key.clone(),
             value: f.value.clone(),
-            line: f.place.as_ref().map_or_else(String::new, |p| format!("line {}", p.line)),
+            line: f
+                .place
+                .as_ref()
+                .map_or_else(String::new, |p| format!("line {}", p.line)),
         })
         .collect()
 }
@@ -167,7 +170,11 @@ fn marks(rule: &RuleOutcome) -> [&'static str; 4] {
     };
     for (mark, rank) in out.iter_mut().zip(1u8..) {
         if rank >= low.rank() && rank <= high.rank() {
-            *mark = if low == high && rule.applies == Some(true) { "sure" } else { "may" };
+            *mark = if low == high && rule.applies == Some(true) {
+                "sure"
+            } else {
+                "may"
+            };
         }
     }
     out
@@ -175,7 +182,10 @@ fn marks(rule: &RuleOutcome) -> [&'static str; 4] {
 
 /// Table 1 with the cell that the answers name; only where the guidance's cases were considered.
 fn table(report: &Report) -> Vec<TableRow> {
-    let rule = report.rules.iter().find(|r| r.cases.iter().any(|c| c.basis == "table"));
+    let rule = report
+        .rules
+        .iter()
+        .find(|r| r.cases.iter().any(|c| c.basis == "table"));
     let Some(rule) = rule else { return Vec::new() };
     let answer = |name: &str| {
         rule.cases
@@ -185,10 +195,17 @@ fn table(report: &Report) -> Vec<TableRow> {
             .find(|f| f.key == name)
             .map(|f| f.value.clone())
     };
-    let here = (answer("information.situation"), answer("information.significance"));
+    let here = (
+        answer("information.situation"),
+        answer("information.significance"),
+    );
     let law = candour_regulation::Law::get().ok();
     let mut rows = Vec::new();
-    for (situation, name) in [("critical", "critical"), ("serious", "serious"), ("non_serious", "non-serious")] {
+    for (situation, name) in [
+        ("critical", "critical"),
+        ("serious", "serious"),
+        ("non_serious", "non-serious"),
+    ] {
         let cells = ["treat_or_diagnose", "drive_management", "inform_management"]
             .iter()
             .map(|significance| {
@@ -201,7 +218,8 @@ fn table(report: &Report) -> Vec<TableRow> {
                 });
                 TableCell {
                     class: class.map_or("", |c| c.class.name()),
-                    here: here.0.as_deref() == Some(situation) && here.1.as_deref() == Some(*significance),
+                    here: here.0.as_deref() == Some(situation)
+                        && here.1.as_deref() == Some(*significance),
                 }
             })
             .collect();
@@ -226,7 +244,11 @@ fn tile(r: &Requirement) -> Tile {
 }
 
 /// The page as one file.
-pub(crate) fn page(device: &Description, report: &Report, findings: &Findings) -> Result<String, Failure> {
+pub(crate) fn page(
+    device: &Description,
+    report: &Report,
+    findings: &Findings,
+) -> Result<String, Failure> {
     let act = report
         .class
         .or(report.class_range.map(|(l, _)| l))
@@ -237,16 +259,19 @@ pub(crate) fn page(device: &Description, report: &Report, findings: &Findings) -
     };
     let mut groups: Vec<Group> = Vec::new();
     for r in &findings.requirements {
-        let index = groups.iter().position(|g| g.name == r.group).unwrap_or_else(|| {
-            groups.push(Group {
-                name: r.group.clone(),
-                tiles: Vec::new(),
-                met: 0,
-                applicable: 0,
-                percent: 0,
+        let index = groups
+            .iter()
+            .position(|g| g.name == r.group)
+            .unwrap_or_else(|| {
+                groups.push(Group {
+                    name: r.group.clone(),
+                    tiles: Vec::new(),
+                    met: 0,
+                    applicable: 0,
+                    percent: 0,
+                });
+                groups.len() - 1
             });
-            groups.len() - 1
-        });
         if let Some(group) = groups.get_mut(index) {
             let counts = !matches!(r.state, State::NotApplicable | State::Others | State::Later);
             group.met += usize::from(r.state == State::Met);
@@ -257,10 +282,16 @@ pub(crate) fn page(device: &Description, report: &Report, findings: &Findings) -
     // Whole groups that do not apply say nothing about this device.
     groups.retain(|g| g.tiles.iter().any(|t| t.state != State::NotApplicable));
     for group in &mut groups {
-        group.percent = (group.met * 100).checked_div(group.applicable).unwrap_or(100);
+        group.percent = (group.met * 100)
+            .checked_div(group.applicable)
+            .unwrap_or(100);
     }
     let page = Page {
-        device: if report.device.is_empty() { "Device".into() } else { report.device.clone() },
+        device: if report.device.is_empty() {
+            "Device".into()
+        } else {
+            report.device.clone()
+        },
         demonstration: device
             .fact("identification.demonstration")
             .is_some_and(|f| f.value == candour_regulation::Value::Boolean(true)),
@@ -337,7 +368,11 @@ pub(crate) fn page(device: &Description, report: &Report, findings: &Findings) -
                 name: m.name.clone(),
                 result: match (m.qualifies, m.class, m.class_range) {
                     (Some(false), _, _) => "not a device".into(),
-                    (_, Some(c), _) => format!("{} class {}", m.regulation.as_deref().unwrap_or(""), c.name()),
+                    (_, Some(c), _) => format!(
+                        "{} class {}",
+                        m.regulation.as_deref().unwrap_or(""),
+                        c.name()
+                    ),
                     (_, _, Some((l, h))) => format!("class {} to {}", l.name(), h.name()),
                     _ => "open".into(),
                 },
@@ -345,7 +380,11 @@ pub(crate) fn page(device: &Description, report: &Report, findings: &Findings) -
                     .rule
                     .as_ref()
                     .map(|r| format!("{r}: {}", m.because))
-                    .or_else(|| m.steps.last().map(|s| format!("{}: {}", s.clause, s.because)))
+                    .or_else(|| {
+                        m.steps
+                            .last()
+                            .map(|s| format!("{}: {}", s.clause, s.because))
+                    })
                     .unwrap_or_default(),
             })
             .collect(),
@@ -358,34 +397,73 @@ pub(crate) fn page(device: &Description, report: &Report, findings: &Findings) -
             .routes
             .iter()
             .map(|r| {
-                let class = r.if_class.map_or(String::new(), |c| format!("If class {}: ", c.name()));
-                let scope = if r.scope.is_empty() { String::new() } else { format!(" ({})", r.scope) };
-                (format!("{class}{}{scope}", r.title), r.annexes.join("; "), r.clause.clone())
+                let class = r
+                    .if_class
+                    .map_or(String::new(), |c| format!("If class {}: ", c.name()));
+                let scope = if r.scope.is_empty() {
+                    String::new()
+                } else {
+                    format!(" ({})", r.scope)
+                };
+                (
+                    format!("{class}{}{scope}", r.title),
+                    r.annexes.join("; "),
+                    r.clause.clone(),
+                )
             })
             .collect(),
         follows: report
             .consequences
             .iter()
             .map(|c| {
-                let open = if c.applies.is_none() { " (open whether it applies)" } else { "" };
-                let unread = if c.verified { "" } else { " (text not read at source)" };
-                (format!("{}{open}", c.title), format!("{}{unread}", c.says), c.clause.clone())
+                let open = if c.applies.is_none() {
+                    " (open whether it applies)"
+                } else {
+                    ""
+                };
+                let unread = if c.verified {
+                    ""
+                } else {
+                    " (text not read at source)"
+                };
+                (
+                    format!("{}{open}", c.title),
+                    format!("{}{unread}", c.says),
+                    c.clause.clone(),
+                )
             })
             .collect(),
         questions: report
             .open_questions
             .iter()
             .map(|q| {
-                let module = q.module.as_ref().map_or(String::new(), |m| format!(" (module {m})"));
-                (format!("{}{module}", q.question), format!("{}: {}", q.key, q.choices.join(", ")), q.settles.clone())
+                let module = q
+                    .module
+                    .as_ref()
+                    .map_or(String::new(), |m| format!(" (module {m})"));
+                (
+                    format!("{}{module}", q.question),
+                    format!("{}: {}", q.key, q.choices.join(", ")),
+                    q.settles.clone(),
+                )
             })
             .collect(),
         contradictions: findings
             .diagnostics
             .iter()
-            .filter(|d| d.severity >= Severity::Warning && !findings.requirements.iter().any(|r| r.id == d.code))
+            .filter(|d| {
+                d.severity >= Severity::Warning
+                    && !findings.requirements.iter().any(|r| r.id == d.code)
+            })
             .filter(|d| !report.open_questions.iter().any(|q| q.key == d.code))
-            .map(|d| (d.severity.name().to_owned(), format!("{} (line {})", d.what, d.place.line), d.clause.clone(), d.remedy.clone()))
+            .map(|d| {
+                (
+                    d.severity.name().to_owned(),
+                    format!("{} (line {})", d.what, d.place.line),
+                    d.clause.clone(),
+                    d.remedy.clone(),
+                )
+            })
             .collect(),
         legend: State::ALL
             .iter()
@@ -393,7 +471,11 @@ pub(crate) fn page(device: &Description, report: &Report, findings: &Findings) -
                 key: key(*state),
                 sign: state.sign(),
                 words: state.title(),
-                count: findings.requirements.iter().filter(|r| r.state == *state).count(),
+                count: findings
+                    .requirements
+                    .iter()
+                    .filter(|r| r.state == *state)
+                    .count(),
             })
             .collect(),
         groups,
@@ -401,9 +483,20 @@ pub(crate) fn page(device: &Description, report: &Report, findings: &Findings) -
             .next
             .iter()
             .take(10)
-            .map(|n| (n.evidence.clone(), n.title.clone(), n.completes, n.requirements.len()))
+            .map(|n| {
+                (
+                    n.evidence.clone(),
+                    n.title.clone(),
+                    n.completes,
+                    n.requirements.len(),
+                )
+            })
             .collect(),
-        editions: report.editions.iter().map(|e| (e.name.clone(), e.edition.clone())).collect(),
+        editions: report
+            .editions
+            .iter()
+            .map(|e| (e.name.clone(), e.edition.clone()))
+            .collect(),
     };
     page.render().map_err(|e| Failure::Storage(e.to_string()))
 }
