@@ -707,10 +707,9 @@ impl<'a> Checker<'a> {
 
     fn next(&self, requirements: &[Requirement]) -> Vec<NextStep> {
         let mut by: BTreeMap<&str, (Vec<String>, usize)> = BTreeMap::new();
-        for r in requirements
-            .iter()
-            .filter(|r| matches!(r.state, State::Missing | State::Partly))
-        {
+        for r in requirements.iter().filter(|r| {
+            r.severity > Severity::Note && matches!(r.state, State::Missing | State::Partly)
+        }) {
             for lack in r.lack.iter().filter(|l| !l.starts_with("signature:")) {
                 let entry = by.entry(lack).or_default();
                 entry.0.push(r.id.clone());

@@ -9,7 +9,7 @@ use std::path::Path;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
-use crate::condition::{Known, Lookup};
+use crate::condition::{Known, Lookup, Truth};
 use crate::diagnostic::{Diagnostic, Diagnostics, Place, Severity, nearest, short};
 use crate::law::Law;
 use crate::schema::{Absent, Field, Kind, MODULE, Section};
@@ -310,7 +310,12 @@ impl Lookup for Subject<'_> {
             return Known::Unknown;
         };
         let Some(fact) = self.fact(path) else {
+            let settled = field
+                .open_when
+                .as_ref()
+                .is_some_and(|w| w.truth(self) == Truth::No);
             return match (&field.absent, field.kind) {
+                (Absent::Unknown, Kind::Boolean) if settled => Known::Boolean(false),
                 (Absent::Unknown, _) => Known::Unknown,
                 (Absent::Value(v), _) => Known::Choice(v.clone()),
                 (_, Kind::Boolean) => Known::Boolean(false),

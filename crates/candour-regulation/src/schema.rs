@@ -64,6 +64,8 @@ pub struct Field {
     pub absent: Absent,
     /// Asked only where this may hold.
     pub when: Option<Condition>,
+    /// A missing boolean is unknown only where this may hold, and no elsewhere.
+    pub open_when: Option<Condition>,
     /// The question.
     pub ask: String,
     /// How to answer.

@@ -53,7 +53,8 @@ fn conditions() -> Vec<(String, &'static Condition)> {
             section
                 .field
                 .iter()
-                .filter_map(|f| Some((format!("{}.{}", section.name, f.key), f.when.as_ref()?))),
+                .flat_map(|f| f.when.iter().chain(&f.open_when).map(move |w| (f, w)))
+                .map(|(f, w)| (format!("{}.{}", section.name, f.key), w)),
         );
     }
     out
