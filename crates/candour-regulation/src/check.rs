@@ -225,7 +225,7 @@ pub fn check(law: &Law, device: &Description, report: &Report, on_hand: &OnHand)
     };
     for act in law.in_force().filter(|a| !other(a)) {
         for entry in act.entry.iter().filter(|e| e.status == Status::InForce) {
-            let requirement = checker.hold(entry);
+            let requirement = checker.hold(act, entry);
             if let Some(diagnostic) = checker.gap(entry, &requirement) {
                 diagnostics.push(diagnostic);
             }
@@ -290,7 +290,7 @@ impl<'a> Checker<'a> {
         }
     }
 
-    fn hold(&self, entry: &Entry) -> Requirement {
+    fn hold(&self, act: &ActFile, entry: &Entry) -> Requirement {
         let subject = self.whole();
         let decision = entry.when.decide(&subject);
         let mut out = Requirement {
@@ -315,7 +315,13 @@ impl<'a> Checker<'a> {
         match decision.truth {
             Truth::No => {
                 out.state = State::NotApplicable;
-                if !entry.otherwise.is_empty() {
+                let exempt = act
+                    .exempt
+                    .iter()
+                    .find(|e| decision.because.contains(&e.fact));
+                if let Some(exempt) = exempt {
+                    out.why.clone_from(&exempt.reason);
+                } else if !entry.otherwise.is_empty() {
                     out.why.clone_from(&entry.otherwise);
                 }
                 return out;

@@ -125,6 +125,9 @@ pub struct ActFile {
     /// What took its place.
     #[serde(default)]
     pub superseded_by: String,
+    /// Facts that take a device out of many entries at once, with the reason.
+    #[serde(default)]
+    pub exempt: Vec<Exempt>,
     /// Requirements.
     #[serde(default)]
     pub entry: Vec<Entry>,
@@ -161,6 +164,16 @@ pub struct ActFile {
     /// What a change of the device means.
     #[serde(default)]
     pub change: Vec<Change>,
+}
+
+/// A fact that takes a device out of many entries at once.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Exempt {
+    /// The fact, where it decided that an entry does not apply.
+    pub fact: String,
+    /// Why it does not, then.
+    pub reason: String,
 }
 
 /// One requirement.

@@ -33,7 +33,7 @@ pub use diagnostic::{Diagnostic, Diagnostics, Place, Severity};
 pub use interview::{Interview, Question};
 pub use law::{
     Act, ActFile, ActKind, Case, Change, Class, Clock, Consequence, Consistency, Derived, Entry,
-    Evidence, EvidenceFile, Law, LawError, Pair, Principle, RecordKind, Route, Rule, SignatureKind,
-    Status, Step, TextKind, Turn,
+    Evidence, EvidenceFile, Exempt, Law, LawError, Pair, Principle, RecordKind, Route, Rule,
+    SignatureKind, Status, Step, TextKind, Turn,
 };
 pub use schema::{Absent, Choice, Field, Kind, Needed, Schema, Section};

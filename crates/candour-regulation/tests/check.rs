@@ -317,6 +317,38 @@ fn the_makers_reason_is_taken_where_it_may_be() {
     }
 }
 
+/// MDR Art. 5(5): a device made and used in one institution keeps Annex I and leaves the rest.
+#[test]
+fn a_device_made_in_house_keeps_annex_i() {
+    let (report, found) = findings(&change(
+        "demonstration = true",
+        "demonstration = true\nin_house = true",
+    ));
+    assert_eq!(report.notified_body, Some(false));
+    assert_eq!(report.ai_high_risk, Some(false));
+    let of = |id: &str| found.requirements.iter().find(|r| r.id == id).unwrap();
+    assert_ne!(of("GSPR-17.2").state, State::NotApplicable);
+    let left = of("MDR-86");
+    assert_eq!(left.state, State::NotApplicable);
+    assert!(left.why.contains("health institution"), "{}", left.why);
+    // A reason that has nothing to do with it stays the entry's own.
+    let (_, placed) = findings(CT);
+    let why = |id: &str| {
+        placed
+            .requirements
+            .iter()
+            .find(|r| r.id == id)
+            .unwrap()
+            .why
+            .clone()
+    };
+    assert!(
+        !why("MDR-85").contains("health institution"),
+        "{}",
+        why("MDR-85")
+    );
+}
+
 /// What applies from a later day is a note until that day.
 #[test]
 fn later_duties_wait_for_their_day() {
