@@ -1020,7 +1020,8 @@ fn weigh<'c>(
         .filter(|c| c.holds == Some(true))
         .max_by_key(|c| (c.class.rank(), c.basis != "table"));
     if let Some(case) = governing {
-        if case.because != rule.applies {
+        // A rule with a single case has said with its applying what the case says.
+        if out.cases.len() > 1 || rule.case.len() > 1 {
             out.reason = format!("{}; {}", rule.applies, case.because);
         }
         // The line that a reader wants is the one that gave the class, where there is one.

@@ -12,6 +12,7 @@ mod device_file;
 mod diagnostic;
 mod interview;
 mod law;
+mod reader;
 mod schema;
 
 pub use change::{

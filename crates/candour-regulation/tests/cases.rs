@@ -206,3 +206,46 @@ fn every_rule_and_step_is_tried_on_both_sides() {
     let missing = [untried(&rules), untried(&steps)].concat();
     assert!(missing.is_empty(), "{}", missing.join("\n"));
 }
+
+/// Every case of every rule, each cell of the table included, is the one that some device meets, and
+/// there is a device that its rule reaches without it, unless it holds whenever the rule does.
+#[test]
+fn every_case_of_every_rule_is_met_by_some_device() {
+    let law = Law::get().unwrap();
+    let mut all: BTreeMap<(String, String), bool> = BTreeMap::new();
+    for act in law.in_force() {
+        for rule in &act.rule {
+            let own = rule
+                .case
+                .iter()
+                .map(|c| (rule.id.clone(), c.because.clone()));
+            all.extend(own.map(|k| (k, false)));
+        }
+        all.extend(
+            act.case
+                .iter()
+                .map(|c| ((c.rule.clone(), c.because.clone()), false)),
+        );
+    }
+    for case in expected() {
+        let (report, _) = report(&case.file);
+        for rule in report
+            .modules
+            .iter()
+            .flat_map(|m| &m.rules)
+            .chain(&report.rules)
+        {
+            for met in rule.cases.iter().filter(|c| c.holds == Some(true)) {
+                if let Some(seen) = all.get_mut(&(rule.id.clone(), met.because.clone())) {
+                    *seen = true;
+                }
+            }
+        }
+    }
+    let unmet: Vec<String> = all
+        .iter()
+        .filter(|(_, seen)| !**seen)
+        .map(|((rule, case), _)| format!("{rule}: {case}"))
+        .collect();
+    assert!(unmet.is_empty(), "{}", unmet.join("\n"));
+}

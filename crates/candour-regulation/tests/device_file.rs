@@ -363,3 +363,87 @@ fn includes_are_joined_and_their_faults_named() {
     let alone = "format = 1\n";
     assert_eq!(read(alone).bytes, alone.as_bytes());
 }
+
+/// One line of megabytes, lists of a million entries, a million blocks: answered in bounded time.
+#[test]
+fn floods_of_values_are_bounded() {
+    let list = format!(
+        "format = 1\n[software]\nplatform = [{}]\n",
+        "1,".repeat(1 << 20)
+    );
+    let found = read(list.as_bytes()).faults.to_string();
+    assert!(
+        found.contains("platform has 1048576 entries; at most 1000"),
+        "{found}"
+    );
+    let wide = format!(
+        "format = 1\n[software]\nplatform = [{}]\n",
+        "\"ä\",".repeat(1 << 19)
+    );
+    assert!(read(wide.as_bytes()).faults.errors() > 100);
+    let blocks = format!("format = 1\n{}", "[[risk]]\n".repeat(300_000));
+    let found = read(blocks.as_bytes());
+    assert!(found.faults.to_string().contains("risk has 300000 entries"));
+    assert!(found.each("risk").len() <= 1000);
+}
+
+/// Columns count characters, also far into a line.
+#[test]
+fn places_count_characters() {
+    let text = format!(
+        "format = 1\n[software]\nplatform = [{}\"sever\"]\n",
+        "\"cloud\", ".repeat(300).replace('o', "ö")
+    );
+    let found = read(text.as_bytes()).faults.0;
+    let last = found.iter().find(|f| f.what.contains("sever")).unwrap();
+    // `platform = [` has 12 characters, each `"clöud", ` nine.
+    assert_eq!((last.place.line, last.place.column), (3, 12 + 300 * 9 + 1));
+}
+
+/// Bytes changed, cut and doubled anywhere in a device file never crash the reader, the
+/// classification or the check (a fixed linear congruential sequence, so that it can be repeated).
+#[test]
+fn broken_files_never_crash() {
+    let law = Law::get().unwrap();
+    let original = shipped("ct-nodule-phantom").into_bytes();
+    let mut state = 0x2545_f491_4f6c_dd1d_u64;
+    let mut next = |below: usize| {
+        state = state
+            .wrapping_mul(6_364_136_223_846_793_005)
+            .wrapping_add(1_442_695_040_888_963_407);
+        usize::try_from(state >> 33).unwrap() % below.max(1)
+    };
+    for _ in 0..1500 {
+        let mut bytes = original.clone();
+        for _ in 0..=next(4) {
+            let at = next(bytes.len());
+            match next(4) {
+                0 => bytes[at] = u8::try_from(next(256)).unwrap(),
+                1 => bytes.truncate(at.max(1)),
+                2 => {
+                    let end = (at + next(200)).min(bytes.len());
+                    let piece = bytes[at..end].to_vec();
+                    bytes.splice(at..at, piece);
+                }
+                _ => {
+                    let end = (at + next(60)).min(bytes.len());
+                    bytes.drain(at..end);
+                }
+            }
+        }
+        let device = read(&bytes);
+        let report = classify(law, &device);
+        let found = candour_regulation::check(
+            law,
+            &device,
+            &report,
+            &candour_regulation::OnHand::default(),
+        );
+        for d in found.diagnostics.iter().chain(&device.faults.0) {
+            assert!(
+                !d.clause.is_empty() && !d.remedy.is_empty() && d.place.line > 0,
+                "{d:?}"
+            );
+        }
+    }
+}
