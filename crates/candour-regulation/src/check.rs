@@ -461,6 +461,11 @@ impl<'a> Checker<'a> {
             State::Others => (Severity::Note, format!("{}: a duty of others", entry.title)),
             State::Met | State::NotApplicable => return None,
         };
+        // Open because the result is open: the questions that settle it are diagnosed themselves.
+        let of_results = requirement.lack.iter().all(|l| l.starts_with("result."));
+        if requirement.state == State::Open && of_results {
+            return None;
+        }
         // A duty of others, and what nobody can act on yet, is in the summary and the map.
         if matches!(requirement.state, State::Others | State::Later) {
             return None;

@@ -29,6 +29,9 @@ pub struct Report {
     /// Where it is not: the lowest and the highest class that the answers leave open.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub class_range: Option<(Class, Class)>,
+    /// Where the regulation is not settled: each that is possible, with its lowest and highest class.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub possible: Vec<Possible>,
     /// The rule that gives the class.
     pub rule: Option<String>,
     /// Why that rule gives it.
@@ -66,6 +69,17 @@ pub struct Report {
     /// Which module governs, by index.
     #[serde(skip)]
     pub(crate) governing: Option<usize>,
+}
+
+/// A regulation that a device may come under.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+pub struct Possible {
+    /// Which.
+    pub regulation: Act,
+    /// The lowest class that the answers leave open.
+    pub lowest: Class,
+    /// The highest.
+    pub highest: Class,
 }
 
 /// A module's own result.
@@ -393,6 +407,7 @@ fn compose(
         role: None,
         class: None,
         class_range: None,
+        possible: Vec::new(),
         rule: None,
         because: String::new(),
         governed_by: None,
@@ -443,19 +458,20 @@ fn compose(
         } else {
             report.class_range = Some((low, high));
         }
-    } else if qualifies != Some(false)
-        && let (Some(low), Some(high)) = (
-            lead.classes
-                .values()
-                .map(|(l, _)| *l)
-                .min_by_key(|c| c.rank()),
-            lead.classes
-                .values()
-                .map(|(_, h)| *h)
-                .max_by_key(|c| c.rank()),
-        )
-    {
-        report.class_range = Some((low, high));
+    } else if qualifies != Some(false) {
+        match lead.classes.iter().collect::<Vec<_>>().as_slice() {
+            [(_, range)] => report.class_range = Some(**range),
+            several => {
+                report.possible = several
+                    .iter()
+                    .map(|(act, (lowest, highest))| Possible {
+                        regulation: **act,
+                        lowest: *lowest,
+                        highest: *highest,
+                    })
+                    .collect();
+            }
+        }
     }
     let acts: BTreeSet<Act> = assessed
         .iter()
@@ -476,6 +492,17 @@ fn compose(
             }
         }
     }
+    let order: Vec<String> = law
+        .schema
+        .section
+        .iter()
+        .flat_map(|s| s.field.iter().map(move |f| format!("{}.{}", s.name, f.key)))
+        .collect();
+    // What settles the regulation is asked before what a rule of one of them looks at.
+    report.open_questions.sort_by_key(|q| {
+        let settles_class = q.settles.starts_with("the class");
+        (settles_class, order.iter().position(|o| *o == q.key))
+    });
     for (module, a) in subjects.iter().zip(assessed.iter()) {
         let Some(block) = module else { continue };
         let rule = a.rule();
@@ -525,22 +552,23 @@ fn follow(
     lead: &Assessment,
     report: &mut Report,
 ) {
-    let possible: Vec<Class> = match (report.class, report.class_range) {
+    let possible: Vec<Class> = match (report.class, report.qualifies) {
         (Some(class), _) => vec![class],
-        (None, Some(_)) => {
-            let mut out = Vec::new();
-            for (act, (low, high)) in &lead.classes {
-                let high = report
-                    .class_range
-                    .filter(|(_, h)| h.act() == *act)
-                    .map_or(*high, |(_, h)| h);
-                out.extend(Class::ALL.into_iter().filter(|c| {
-                    c.act() == *act && c.rank() >= low.rank() && c.rank() <= high.rank()
-                }));
+        (None, Some(false)) => Vec::new(),
+        (None, _) => {
+            let mut ranges: Vec<(Class, Class)> = lead.classes.values().copied().collect();
+            if let (Some(whole), [range]) = (report.class_range, ranges.as_mut_slice()) {
+                *range = whole;
             }
-            out
+            ranges
+                .into_iter()
+                .flat_map(|(low, high)| {
+                    Class::ALL.into_iter().filter(move |c| {
+                        c.act() == low.act() && c.rank() >= low.rank() && c.rank() <= high.rank()
+                    })
+                })
+                .collect()
         }
-        _ => Vec::new(),
     };
     let results = &mut report.results;
     results.insert(
@@ -590,10 +618,15 @@ fn follow(
             results: &with,
         };
         for route in law.in_force().flat_map(|a| &a.route) {
-            if route.when.truth(&subject) != Truth::Yes {
+            let truth = route.when.truth(&subject);
+            if truth == Truth::No {
                 continue;
             }
             body.insert(route.notified_body);
+            // A route that may be open keeps the question open; it is not offered.
+            if truth == Truth::Unknown {
+                continue;
+            }
             if report.notified_body_scope.is_empty() {
                 report.notified_body_scope.clone_from(&route.scope);
             }

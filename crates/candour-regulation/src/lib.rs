@@ -20,8 +20,8 @@ pub use change::{
 };
 pub use check::{Findings, GroupSummary, NextStep, OnHand, Requirement, State, check};
 pub use classify::{
-    CaseOutcome, Edition, FactUsed, Follows, ModuleReport, OpenQuestion, Report, RouteOpen,
-    RuleOutcome, StepTaken, classify,
+    CaseOutcome, Edition, FactUsed, Follows, ModuleReport, OpenQuestion, Possible, Report,
+    RouteOpen, RuleOutcome, StepTaken, classify,
 };
 pub use clock::{ClockError, Deadline, deadlines, events};
 pub use condition::{Condition, Decision, Known, Lookup, Test, Truth};

@@ -375,11 +375,30 @@ pub(crate) fn verdict(report: &Report) -> String {
             } else {
                 ""
             };
-            let classes = range.map_or("a class that is open".to_owned(), |(l, h)| {
-                format!("between class {} and class {}", l.name(), h.name())
-            });
+            let between = |(l, h): (Class, Class)| {
+                if l == h {
+                    format!("class {}", l.name())
+                } else {
+                    format!("between class {} and class {}", l.name(), h.name())
+                }
+            };
+            let under: Vec<String> = if report.possible.is_empty() {
+                let class = range.map_or("a class that is open".to_owned(), between);
+                vec![format!("under {regulation}, {class}")]
+            } else {
+                let each = report.possible.iter();
+                each.map(|p| {
+                    format!(
+                        "under {}, {}",
+                        p.regulation.name(),
+                        between((p.lowest, p.highest))
+                    )
+                })
+                .collect()
+            };
             let sentence = format!(
-                "{may}{what} under {regulation}, {classes}: {} question(s) open.",
+                "{may}{what} {}: {} question(s) open.",
+                under.join(", or "),
                 report.open_questions.len()
             );
             capital(&sentence)
