@@ -265,7 +265,11 @@ fn signer(log: &[u8; 32], vault: &[u8; 32]) -> Result<Signer, WorkspaceError> {
 /// # Errors
 /// When the system refuses.
 pub fn write_atomic(path: &Path, bytes: &[u8]) -> Result<(), WorkspaceError> {
-    let parent = path.parent().unwrap_or(Path::new("."));
+    // The parent of a bare file name is the empty path, which cannot be opened.
+    let parent = path
+        .parent()
+        .filter(|p| !p.as_os_str().is_empty())
+        .unwrap_or(Path::new("."));
     fs::create_dir_all(parent).map_err(storage(parent))?;
     let mut name = path.file_name().unwrap_or_default().to_owned();
     name.push(".part");

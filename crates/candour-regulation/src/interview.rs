@@ -213,7 +213,8 @@ fn read(field: &Field, typed: &str) -> Result<String, String> {
         },
         Kind::Choice => pick(typed),
         Kind::Choices => {
-            if typed == "none" || typed == "0" {
+            let named = field.choice.iter().any(|c| c.value == typed);
+            if !named && (typed == "none" || typed == "0") {
                 return Ok("[]".into());
             }
             let picked = typed

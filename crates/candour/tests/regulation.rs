@@ -347,7 +347,8 @@ fn the_interview_writes_the_device_file() {
     fs::create_dir(folder.path().join("new")).unwrap();
     let ask = |answers: &str| -> Output {
         let mut child = Command::new(BINARY)
-            .args(["classify", path.to_str().unwrap(), "--ask"])
+            .current_dir(path.parent().unwrap())
+            .args(["classify", "device.toml", "--ask"])
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
