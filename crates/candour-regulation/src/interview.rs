@@ -14,6 +14,7 @@ pub struct Interview<'a> {
     law: &'a Law,
     name: String,
     text: String,
+    include: &'a dyn Fn(&str) -> io::Result<Vec<u8>>,
     skipped: Vec<String>,
 }
 
@@ -41,9 +42,15 @@ const SECTIONS: &[&str] = &[
 ];
 
 impl<'a> Interview<'a> {
-    /// Goes on from a device file; an empty text begins one.
+    /// Goes on from a device file; an empty text begins one. `include` fetches a further file of
+    /// its folder.
     #[must_use]
-    pub fn new(law: &'a Law, name: &str, text: &str) -> Self {
+    pub fn new(
+        law: &'a Law,
+        name: &str,
+        text: &str,
+        include: &'a dyn Fn(&str) -> io::Result<Vec<u8>>,
+    ) -> Self {
         Self {
             law,
             name: name.to_owned(),
@@ -52,6 +59,7 @@ impl<'a> Interview<'a> {
             } else {
                 text.to_owned()
             },
+            include,
             skipped: Vec::new(),
         }
     }
@@ -65,8 +73,8 @@ impl<'a> Interview<'a> {
     /// The device file as it reads.
     #[must_use]
     pub fn description(&self) -> Description {
-        let alone = |_: &str| Err(io::Error::from(io::ErrorKind::NotFound));
-        Description::read(self.law, &self.name, self.text.clone().into_bytes(), &alone)
+        let bytes = self.text.clone().into_bytes();
+        Description::read(self.law, &self.name, bytes, self.include)
     }
 
     /// The next question that is not answered and may matter.
@@ -118,10 +126,13 @@ impl<'a> Interview<'a> {
         let at = description
             .sections
             .get(section)
+            // A section that stands in an included file only is begun here; the reader joins them.
+            .filter(|b| b.place.file == self.name)
             .map(|b| {
                 // After the last key of the section, so that the order of the questions stays.
                 b.facts
                     .values()
+                    .filter(|f| f.place.file == self.name)
                     .map(|f| f.place.line)
                     .max()
                     .unwrap_or(b.place.line)

@@ -616,7 +616,8 @@ fn the_interview_writes_a_file_that_classifies() {
         ("information.direct_diagnosis", "no"),
         ("software.personal_data", "unknown"),
     ]);
-    let mut interview = Interview::new(law(), "device.toml", "");
+    let alone = |_: &str| Err(io::Error::from(io::ErrorKind::NotFound));
+    let mut interview = Interview::new(law(), "device.toml", "", &alone);
     let mut asked = BTreeSet::new();
     while let Some(question) = interview.next() {
         assert!(
@@ -648,7 +649,7 @@ fn the_interview_writes_a_file_that_classifies() {
     );
     // Going on from a file keeps it, comments and all, and asks only what is missing.
     let text = CT.replace("worst_harm = \"serious_deterioration\"\n", "");
-    let mut again = Interview::new(law(), "device.toml", &text);
+    let mut again = Interview::new(law(), "device.toml", &text, &alone);
     let mut found = false;
     while let Some(question) = again.next() {
         if question.path == "information.worst_harm" {
@@ -677,4 +678,27 @@ fn the_interview_writes_a_file_that_classifies() {
         assert!(again.text().contains(line), "{line}");
     }
     assert_eq!(again.description().faults.errors(), 0);
+}
+
+/// An answer goes into the device file itself, also where the section stands in an included one.
+#[test]
+fn the_interview_leaves_included_files_alone() {
+    let files = |name: &str| match name {
+        "what.toml" => Ok(b"# a comment\n\n[software]\nprocesses_input = true\n".to_vec()),
+        _ => Err(io::Error::from(io::ErrorKind::NotFound)),
+    };
+    let text = "format = 1\ninclude = [\"what.toml\"]\n[identification]\nname = \"x\"\n";
+    let mut interview = Interview::new(law(), "device.toml", text, &files);
+    while let Some(question) = interview.next() {
+        assert_ne!(question.path, "software.processes_input");
+        match question.path.as_str() {
+            "software.benefit" => interview.answer(&question, "1").unwrap(),
+            _ => interview.skip(&question),
+        }
+    }
+    assert_eq!(
+        interview.text(),
+        format!("{text}\n[software]\nbenefit = \"individual_patients\"\n")
+    );
+    assert!(interview.description().faults.0.is_empty());
 }

@@ -667,7 +667,9 @@ fn ask(law: &'static Law, device: &Path) -> Done {
         Err(e) if e.kind() == io::ErrorKind::NotFound => String::new(),
         Err(e) => return Err(Failure::Misuse(format!("{}: {e}", path.display()))),
     };
-    let mut interview = Interview::new(law, &path.display().to_string(), &text);
+    let folder = path.parent().map(Path::to_owned).unwrap_or_default();
+    let include = |name: &str| std::fs::read(folder.join(name));
+    let mut interview = Interview::new(law, &path.display().to_string(), &text, &include);
     let faults = interview.description().faults;
     if faults.errors() > 0 {
         return Err(Failure::Misuse(format!(
