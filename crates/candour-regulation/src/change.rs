@@ -7,9 +7,10 @@ use serde::Serialize;
 
 use crate::classify::{Report, written};
 use crate::condition::{Known, Truth};
-use crate::description::{Block, Description, Subject};
+use crate::description::{Block, Description, Subject, Value};
 use crate::diagnostic::Place;
 use crate::law::Law;
+use crate::schema::Kind;
 
 /// Digests of the files of a device's folder, by what they are: `files.model`, `files.cohort`,
 /// `files.texts.NAME`.
@@ -32,6 +33,8 @@ pub struct ChangeReport {
     pub reclassified: bool,
     /// Evidence that no longer shows this version, with the reason.
     pub stale: Vec<Stale>,
+    /// Keys without whose answer the change cannot be judged.
+    pub open: Vec<String>,
 }
 
 /// One answer that differs.
@@ -89,7 +92,7 @@ pub struct Version<'a> {
 /// Compares two versions of a device.
 #[must_use]
 pub fn assess_change(law: &Law, before: &Version<'_>, after: &Version<'_>) -> ChangeReport {
-    let differences = differences(before, after);
+    let differences = differences(law, before, after);
     let touched: BTreeSet<String> = differences.iter().map(|d| plain(&d.key)).collect();
     let results: BTreeSet<&String> = after
         .report
@@ -125,10 +128,12 @@ pub fn assess_change(law: &Law, before: &Version<'_>, after: &Version<'_>) -> Ch
             .iter()
             .any(|k| results.iter().any(|r| r == k)),
         stale: Vec::new(),
+        open: Vec::new(),
     };
     if out.differences.is_empty() {
         return out;
     }
+    let mut open = BTreeSet::new();
     let mut stale: BTreeMap<String, Stale> = BTreeMap::new();
     for change in law.in_force().flat_map(|a| &a.change) {
         let mut because: Vec<String> = touched
@@ -145,9 +150,17 @@ pub fn assess_change(law: &Law, before: &Version<'_>, after: &Version<'_>) -> Ch
         );
         let condition = change.when.as_ref().map(|w| w.decide(&subject));
         let named = !change.touches.is_empty() || !change.results.is_empty();
-        let holds = condition.as_ref().is_none_or(|c| c.truth == Truth::Yes);
-        if !holds || (named && because.is_empty()) {
+        if named && because.is_empty() {
             continue;
+        }
+        match condition.as_ref().map(|c| c.truth) {
+            None | Some(Truth::Yes) => {}
+            Some(Truth::No) => continue,
+            Some(Truth::Unknown) => {
+                let keys = condition.into_iter().flat_map(|c| c.because);
+                open.extend(keys.filter(|k| !k.starts_with("result.")));
+                continue;
+            }
         }
         if let Some(condition) = condition {
             because.extend(condition.because);
@@ -176,6 +189,7 @@ pub fn assess_change(law: &Law, before: &Version<'_>, after: &Version<'_>) -> Ch
     };
     (out.significant, out.new_udi_di) = (means("significant"), means("udi_di"));
     out.new_udi_pi = !out.new_udi_di && means("udi_pi");
+    out.open = open.into_iter().collect();
     out.stale = stale.into_values().collect();
     out
 }
@@ -210,8 +224,8 @@ fn covers(pattern: &str, key: &str) -> bool {
 
 type Answers = BTreeMap<String, (String, Option<Place>)>;
 
-fn differences(before: &Version<'_>, after: &Version<'_>) -> Vec<Difference> {
-    let (old, new) = (answers(before), answers(after));
+fn differences(law: &Law, before: &Version<'_>, after: &Version<'_>) -> Vec<Difference> {
+    let (old, new) = (answers(law, before), answers(law, after));
     let keys: BTreeSet<&String> = old.keys().chain(new.keys()).collect();
     keys.into_iter()
         .filter_map(|key| {
@@ -227,14 +241,15 @@ fn differences(before: &Version<'_>, after: &Version<'_>) -> Vec<Difference> {
         .collect()
 }
 
-fn answers(version: &Version<'_>) -> Answers {
+fn answers(law: &Law, version: &Version<'_>) -> Answers {
     let mut out = Answers::new();
     for (name, block) in &version.device.sections {
-        flatten(name, block, &mut out);
+        flatten(law, name, block, &mut out);
     }
     for (name, blocks) in &version.device.repeated {
+        let mut used: BTreeSet<String> = BTreeSet::new();
         for (i, block) in blocks.iter().enumerate() {
-            let label = block
+            let mut label = block
                 .text("id")
                 .or_else(|| block.text("name"))
                 .or_else(|| block.text("text"))
@@ -242,7 +257,10 @@ fn answers(version: &Version<'_>) -> Answers {
                     || i.to_string(),
                     |t| crate::diagnostic::short(&t.replace(['[', ']', '.'], " ")),
                 );
-            flatten(&format!("{name}[{label}]"), block, &mut out);
+            if !used.insert(label.clone()) {
+                label = format!("{label} #{i}");
+            }
+            flatten(law, &format!("{name}[{label}]"), block, &mut out);
         }
     }
     for (name, digest) in version.files {
@@ -251,10 +269,10 @@ fn answers(version: &Version<'_>) -> Answers {
     out
 }
 
-fn flatten(prefix: &str, block: &Block, out: &mut Answers) {
+fn flatten(law: &Law, prefix: &str, block: &Block, out: &mut Answers) {
     for (key, fact) in &block.facts {
         let value = match &fact.value {
-            crate::description::Value::Tables(tables) => tables
+            Value::Tables(tables) => tables
                 .iter()
                 .map(|t| {
                     t.facts
@@ -265,12 +283,29 @@ fn flatten(prefix: &str, block: &Block, out: &mut Answers) {
                 })
                 .collect::<Vec<_>>()
                 .join("; "),
+            Value::List(items) => {
+                let mut list: Vec<String> = items.iter().map(|(t, _)| t.clone()).collect();
+                // The order of values says nothing; that of the maker's own entries may.
+                let values = law
+                    .schema
+                    .field(&plain(&format!("{prefix}.{key}")))
+                    .is_some_and(|f| f.kind == Kind::Choices);
+                if values {
+                    list.sort_unstable();
+                } else if list.len() > 1 {
+                    list = list
+                        .iter()
+                        .map(|t| format!("\u{201c}{t}\u{201d}"))
+                        .collect();
+                }
+                list.join(", ")
+            }
             other => written(other),
         };
         out.insert(format!("{prefix}.{key}"), (value, Some(fact.place.clone())));
     }
     for (name, inner) in &block.inner {
-        flatten(&format!("{prefix}.{name}"), inner, out);
+        flatten(law, &format!("{prefix}.{name}"), inner, out);
     }
 }
 

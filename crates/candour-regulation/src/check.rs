@@ -20,6 +20,8 @@ pub struct OnHand {
     pub records: Option<BTreeSet<String>>,
     /// The day on which the check is made, `2026-11-25`: what applies from a later day is a note.
     pub today: String,
+    /// Paths of the device file (`texts.warnings`) whose file cannot serve, with the reason.
+    pub unreadable: BTreeMap<String, String>,
     /// How commands name the device and the workspace.
     pub device: String,
     /// The workspace, as commands name it.
@@ -207,13 +209,14 @@ pub fn check(law: &Law, device: &Description, report: &Report, on_hand: &OnHand)
                     question.choices.join(", ")
                 )
             },
-            command: format!("candour classify {} --ask", on_hand.device),
+            command: format!("candour classify {} --ask", quoted(&on_hand.device)),
         });
     }
     for rule in law.in_force().flat_map(|a| &a.consistency) {
         checker.consistent(rule, &mut diagnostics);
     }
     checker.not_applicable(&mut diagnostics);
+    checker.files(&mut diagnostics);
     let mut requirements = Vec::new();
     // What the other regulation asks says nothing about a device that comes under this one.
     let other = |act: &ActFile| {
@@ -240,6 +243,26 @@ pub fn check(law: &Law, device: &Description, report: &Report, on_hand: &OnHand)
         summary,
         next,
     }
+}
+
+/// Answers that contradict each other or the class that they lead to; what only evidence can mend
+/// is left to [`check`].
+#[must_use]
+pub fn contradictions(law: &Law, device: &Description, report: &Report) -> Vec<Diagnostic> {
+    let on_hand = OnHand::default();
+    let checker = Checker {
+        law,
+        device,
+        report,
+        on_hand: &on_hand,
+    };
+    let mut out = Vec::new();
+    for rule in law.in_force().flat_map(|a| &a.consistency) {
+        if rule.value.is_empty() || !rule.computed.is_empty() {
+            checker.consistent(rule, &mut out);
+        }
+    }
+    out
 }
 
 fn summarise(requirements: &[Requirement]) -> Vec<GroupSummary> {
@@ -288,6 +311,13 @@ impl<'a> Checker<'a> {
         } else {
             modules.iter().map(Some).collect()
         }
+    }
+
+    /// The top level and every module.
+    fn units(&self) -> Vec<Option<&'a Block>> {
+        std::iter::once(None)
+            .chain(self.device.each("module").iter().map(Some))
+            .collect()
     }
 
     fn hold(&self, act: &ActFile, entry: &Entry) -> Requirement {
@@ -476,6 +506,11 @@ impl<'a> Checker<'a> {
             .filter(|e| !self.has(e))
             .cloned()
             .collect();
+        let workspace = if self.on_hand.workspace.is_empty() {
+            "WORKSPACE".to_owned()
+        } else {
+            quoted(&self.on_hand.workspace)
+        };
         let mut command = String::new();
         for evidence in &missing {
             if let Evidence::Record(kind) = evidence
@@ -483,15 +518,8 @@ impl<'a> Checker<'a> {
             {
                 command = record
                     .command
-                    .replace("{device}", &self.on_hand.device)
-                    .replace(
-                        "{workspace}",
-                        if self.on_hand.workspace.is_empty() {
-                            "WORKSPACE"
-                        } else {
-                            &self.on_hand.workspace
-                        },
-                    );
+                    .replace("{device}", &quoted(&self.on_hand.device))
+                    .replace("{workspace}", &workspace);
                 break;
             }
         }
@@ -525,6 +553,64 @@ impl<'a> Checker<'a> {
             },
             command,
         })
+    }
+
+    /// Files that the device file names and that cannot serve, and texts that no requirement names.
+    fn files(&self, out: &mut Vec<Diagnostic>) {
+        let clause = |path: &str| {
+            let section = path.split('.').next().unwrap_or("");
+            let field = self.law.schema.field(path).map(|f| f.cite.clone());
+            field
+                .or_else(|| self.law.schema.section(section).map(|s| s.cite.clone()))
+                .unwrap_or_default()
+        };
+        let mut tell = |severity, path: &str, place: Place, what: String, remedy: String| {
+            out.push(Diagnostic {
+                severity,
+                code: path.to_owned(),
+                source: self.device.line(&place),
+                place,
+                what,
+                why: String::new(),
+                clause: clause(path),
+                remedy,
+                command: String::new(),
+            });
+        };
+        for (path, reason) in &self.on_hand.unreadable {
+            tell(
+                Severity::Error,
+                path,
+                self.device.place(path),
+                format!("the file of {path} cannot serve: {reason}"),
+                "put the file there, or correct the path".into(),
+            );
+        }
+        let names: Vec<&str> = self
+            .law
+            .evidence
+            .text
+            .iter()
+            .map(|t| t.name.as_str())
+            .collect();
+        let texts = self.device.sections.get("texts");
+        for (name, fact) in texts.into_iter().flat_map(|b| &b.facts) {
+            if names.contains(&name.as_str()) {
+                continue;
+            }
+            if let Some(near) = crate::diagnostic::nearest(name, &names) {
+                tell(
+                    Severity::Warning,
+                    "texts",
+                    fact.place.clone(),
+                    format!(
+                        "no requirement names a text `{}`",
+                        crate::diagnostic::short(name)
+                    ),
+                    format!("did you mean `{near}`?"),
+                );
+            }
+        }
     }
 
     fn not_applicable(&self, out: &mut Vec<Diagnostic>) {
@@ -625,7 +711,11 @@ impl<'a> Checker<'a> {
                 }
             } else if !rule.keys_of.is_empty() {
                 let there = self.device.sections.get(&rule.keys_of);
-                if !there.is_some_and(|b| b.facts.contains_key(&value)) {
+                let usable = !self
+                    .on_hand
+                    .unreadable
+                    .contains_key(&format!("{}.{value}", rule.keys_of));
+                if !usable || !there.is_some_and(|b| b.facts.contains_key(&value)) {
                     out.push(self.contradiction(rule, &place, &value, &rule.keys_of));
                 }
             } else if !rule.not_above.is_empty() {
@@ -680,14 +770,16 @@ impl<'a> Checker<'a> {
             }
         };
         if rule.each.is_empty() {
-            return self
-                .device
-                .fact(&rule.value)
-                .map(|f| one(&f.value, &f.place))
-                .unwrap_or_default()
-                .into_iter()
-                .map(|(v, p)| (v, p, None))
-                .collect();
+            let mut out: Vec<(String, Place, Option<&'a Block>)> = Vec::new();
+            for module in self.units() {
+                if let Some(fact) = self.subject(module).fact(&rule.value) {
+                    let found = one(&fact.value, &fact.place).into_iter();
+                    out.extend(found.map(|(v, p)| (v, p, None)));
+                }
+            }
+            out.sort_by(|a, b| (&a.1, &a.0).cmp(&(&b.1, &b.0)));
+            out.dedup_by(|a, b| a.1 == b.1 && a.0 == b.0);
+            return out;
         }
         self.device
             .each(&rule.each)
@@ -706,7 +798,7 @@ impl<'a> Checker<'a> {
     /// The values at a path, of the top level and of every module.
     fn list(&self, path: &str) -> Vec<String> {
         let mut out = Vec::new();
-        for module in self.modules() {
+        for module in self.units() {
             match self.subject(module).fact(path).map(|f| &f.value) {
                 Some(Value::Text(t)) => out.push(t.clone()),
                 Some(Value::List(items)) => out.extend(items.iter().map(|(t, _)| t.clone())),
@@ -750,6 +842,16 @@ impl<'a> Checker<'a> {
             )
         });
         out
+    }
+}
+
+/// A path as a shell takes it.
+fn quoted(path: &str) -> String {
+    let plain = |c: char| c.is_alphanumeric() || "/._-+=:@%".contains(c);
+    if !path.is_empty() && path.chars().all(plain) {
+        path.to_owned()
+    } else {
+        format!("'{}'", path.replace('\'', "'\\''"))
     }
 }
 

@@ -36,6 +36,9 @@ pub struct Report {
     pub rule: Option<String>,
     /// Why that rule gives it.
     pub because: String,
+    /// Other rules that give the same class.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub equally: Vec<String>,
     /// The module that governs, where there are modules.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub governed_by: Option<String>,
@@ -233,6 +236,9 @@ pub struct Follows {
     pub says: String,
     /// Whether it applies; `None`: open.
     pub applies: Option<bool>,
+    /// The keys whose answer would settle whether it applies.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub open: Vec<String>,
     /// Whether the text was read at its source.
     pub verified: bool,
 }
@@ -341,25 +347,31 @@ impl Assessment {
 pub fn classify(law: &Law, device: &Description) -> Report {
     let none = BTreeMap::new();
     let modules = device.each("module");
-    let subjects: Vec<Option<&Block>> = if modules.is_empty() {
+    let mut subjects: Vec<Option<&Block>> = if modules.is_empty() {
         vec![None]
     } else {
         modules.iter().map(Some).collect()
     };
-    let assessed: Vec<Assessment> = subjects
-        .iter()
-        .map(|module| {
-            assess(
-                law,
-                &Subject {
-                    law,
-                    device,
-                    module: *module,
-                    results: &none,
-                },
-            )
-        })
-        .collect();
+    let assess_one = |module: Option<&Block>| {
+        let subject = Subject {
+            law,
+            device,
+            module,
+            results: &none,
+        };
+        assess(law, &subject)
+    };
+    let mut assessed: Vec<Assessment> = subjects.iter().map(|m| assess_one(*m)).collect();
+    // A top level that says by itself what the product does is a unit beside its modules: adding a
+    // module takes nothing away. One that only lends its modules answers is none.
+    if !modules.is_empty() {
+        let whole = assess_one(None);
+        let settled = whole.class().is_some() || whole.qualifies == Some(false);
+        if settled && device.fact("software.actions").is_some() {
+            subjects.push(None);
+            assessed.push(whole);
+        }
+    }
     compose(law, device, &subjects, assessed)
 }
 
@@ -410,6 +422,7 @@ fn compose(
         possible: Vec::new(),
         rule: None,
         because: String::new(),
+        equally: Vec::new(),
         governed_by: None,
         steps: Vec::new(),
         rules: Vec::new(),
@@ -454,6 +467,12 @@ fn compose(
             if let Some(rule) = lead.rule() {
                 report.rule = Some(rule.id.clone());
                 report.because = rule.reason.clone();
+                report.equally = lead
+                    .rules
+                    .iter()
+                    .filter(|r| r.applies == Some(true) && r.low == rule.low && r.id != rule.id)
+                    .map(|r| r.id.clone())
+                    .collect();
             }
         } else {
             report.class_range = Some((low, high));
@@ -527,7 +546,52 @@ fn compose(
         lead,
         &mut report,
     );
+    for act in acts.iter().filter(|a| Some(**a) != lead.act()) {
+        let strictest = subjects
+            .iter()
+            .zip(&assessed)
+            .filter(|(_, a)| a.qualifies == Some(true) && a.act() == Some(*act))
+            .max_by_key(|(_, a)| strength(a));
+        if let Some((module, other)) = strictest {
+            second(law, device, *module, other, &mut report);
+        }
+    }
     report
+}
+
+/// The strictest module under the other regulation has a conformity assessment and consequences of
+/// its own; they stand beside those of the module that governs.
+fn second(
+    law: &Law,
+    device: &Description,
+    module: Option<&Block>,
+    other: &Assessment,
+    report: &mut Report,
+) {
+    let mut own = Report {
+        regulation: other.regulation(),
+        role: other.role(),
+        class: other.class(),
+        class_range: other.range().filter(|(l, h)| l != h),
+        possible: Vec::new(),
+        routes: Vec::new(),
+        consequences: Vec::new(),
+        results: BTreeMap::new(),
+        ..report.clone()
+    };
+    follow(law, device, module, other, &mut own);
+    let known: BTreeSet<String> = report.consequences.iter().map(|c| c.id.clone()).collect();
+    report.routes.extend(own.routes);
+    report.consequences.extend(
+        own.consequences
+            .into_iter()
+            .filter(|c| !known.contains(&c.id)),
+    );
+    report.notified_body = match (report.notified_body, own.notified_body) {
+        (Some(true), _) | (_, Some(true)) => Some(true),
+        (Some(false), Some(false)) => Some(false),
+        _ => None,
+    };
 }
 
 /// The range of the whole: no lower than its strictest sure module, no higher than the strictest
@@ -618,9 +682,21 @@ fn follow(
             results: &with,
         };
         for route in law.in_force().flat_map(|a| &a.route) {
-            let truth = route.when.truth(&subject);
+            let decision = route.when.decide(&subject);
+            let truth = decision.truth;
             if truth == Truth::No {
                 continue;
+            }
+            // With the class settled, what keeps a route open is a question of its own.
+            if truth == Truth::Unknown && possible.len() == 1 {
+                for path in &decision.because {
+                    let settles = "the conformity assessment route";
+                    if let Some(question) = open_question(law, device, module, path, settles)
+                        && !report.open_questions.iter().any(|q| q.key == question.key)
+                    {
+                        report.open_questions.push(question);
+                    }
+                }
             }
             body.insert(route.notified_body);
             // A route that may be open keeps the question open; it is not offered.
@@ -687,11 +763,16 @@ fn follow(
     };
     for act in law.in_force() {
         for consequence in &act.consequence {
-            let applies = match consequence.when.truth(&subject) {
+            let decision = consequence.when.decide(&subject);
+            let applies = match decision.truth {
                 Truth::Yes => Some(true),
                 Truth::Unknown => None,
                 Truth::No => continue,
             };
+            let mut open = BTreeSet::new();
+            if applies.is_none() {
+                settle(law, &subject, &decision.because, &mut open);
+            }
             report.consequences.push(Follows {
                 id: consequence.id.clone(),
                 act: act.name.clone(),
@@ -699,8 +780,37 @@ fn follow(
                 title: consequence.title.clone(),
                 says: consequence.says.clone(),
                 applies,
+                open: open.into_iter().collect(),
                 verified: consequence.verified,
             });
+        }
+    }
+}
+
+/// The keys behind open facts: a derived fact is open because of the keys that it derives from.
+fn settle(
+    law: &Law,
+    subject: &Subject<'_>,
+    because: &BTreeSet<String>,
+    out: &mut BTreeSet<String>,
+) {
+    for path in because {
+        if !path.starts_with("result.") {
+            out.insert(path.clone());
+            continue;
+        }
+        let derived = law
+            .in_force()
+            .flat_map(|a| &a.derived)
+            .find(|d| d.fact == *path);
+        if let Some(derived) = derived {
+            let decision = derived.when.decide(subject);
+            out.extend(
+                decision
+                    .because
+                    .into_iter()
+                    .filter(|p| !p.starts_with("result.")),
+            );
         }
     }
 }
@@ -1047,14 +1157,20 @@ fn weigh<'c>(
         });
     }
     out.reason = rule.applies.clone();
+    let base: Vec<&String> = rule
+        .case
+        .iter()
+        .filter(|c| c.when.text() == "always")
+        .map(|c| &c.because)
+        .collect();
     let governing = out
         .cases
         .iter()
         .filter(|c| c.holds == Some(true))
         .max_by_key(|c| (c.class.rank(), c.basis != "table"));
     if let Some(case) = governing {
-        // A rule with a single case has said with its applying what the case says.
-        if out.cases.len() > 1 || rule.case.len() > 1 {
+        // A case that always holds says no more than that the rule applies.
+        if !base.contains(&&case.because) {
             out.reason = format!("{}; {}", rule.applies, case.because);
         }
         // The line that a reader wants is the one that gave the class, where there is one.

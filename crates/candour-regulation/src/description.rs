@@ -155,21 +155,37 @@ impl Description {
     /// # Errors
     /// When the device file itself cannot be read; all else is a fault in [`Self::faults`].
     pub fn open(law: &Law, path: &Path) -> io::Result<Self> {
-        let folder = path.parent().unwrap_or(Path::new(""));
+        let folder = path
+            .parent()
+            .filter(|p| !p.as_os_str().is_empty())
+            .unwrap_or(Path::new("."));
         let read = |path: &Path| -> io::Result<Vec<u8>> {
+            // A pipe or a device would be waited for without end.
+            if !fs::metadata(path)?.is_file() {
+                return Err(io::Error::new(
+                    io::ErrorKind::InvalidInput,
+                    "it is not a regular file",
+                ));
+            }
             let mut bytes = Vec::new();
             fs::File::open(path)?
                 .take(FILE_BYTES_MAX + 1)
                 .read_to_end(&mut bytes)?;
             Ok(bytes)
         };
+        let within = |name: &str| -> io::Result<Vec<u8>> {
+            // A link may not lead out of the folder either.
+            let real = fs::canonicalize(folder.join(name))?;
+            if !real.starts_with(fs::canonicalize(folder)?) {
+                return Err(io::Error::new(
+                    io::ErrorKind::PermissionDenied,
+                    "it lies outside the folder",
+                ));
+            }
+            read(&real)
+        };
         let root = read(path)?;
-        Ok(Self::read(
-            law,
-            &path.display().to_string(),
-            root,
-            &|name| read(&folder.join(name)),
-        ))
+        Ok(Self::read(law, &path.display().to_string(), root, &within))
     }
 
     /// Reads a device file from its bytes; `include` fetches a further file of its folder.
@@ -201,6 +217,7 @@ impl Description {
             .unwrap_or("")
             .chars()
             .take(160)
+            .map(|c| if hidden(c) { '\u{fffd}' } else { c })
             .collect()
     }
 
@@ -288,6 +305,12 @@ impl Description {
     }
 }
 
+/// Characters that cannot be seen or that turn the direction of what follows.
+pub(crate) fn hidden(c: char) -> bool {
+    matches!(c, '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{2069}' | '\u{feff}' | '\u{ad}')
+        || (c.is_control() && !matches!(c, '\n' | '\r' | '\t'))
+}
+
 /// The device as a whole, or one module of it, as conditions see it.
 pub(crate) struct Subject<'a> {
     pub(crate) law: &'a Law,
@@ -326,6 +349,7 @@ impl Lookup for Subject<'_> {
                 .is_some_and(|w| w.truth(self) == Truth::No);
             return match (&field.absent, field.kind) {
                 (Absent::Unknown, Kind::Boolean) if settled => Known::Boolean(false),
+                (Absent::Unknown, Kind::Choice) if settled => Known::Choice("none".into()),
                 (Absent::Unknown, _) => Known::Unknown,
                 (Absent::Value(v), _) => Known::Choice(v.clone()),
                 (_, Kind::Boolean) => Known::Boolean(false),

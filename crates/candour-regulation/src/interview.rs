@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 use std::io;
 
+use crate::classify::written;
 use crate::condition::Truth;
 use crate::description::{Description, Subject};
 use crate::law::Law;
@@ -122,33 +123,56 @@ impl<'a> Interview<'a> {
         let value = read(question.field, typed.trim())?;
         let (section, key) = question.path.split_once('.').ok_or("no such key")?;
         let line = format!("{key} = {value}\n");
+        // What was written is read back: a file written in an unusual way (strings over several
+        // lines, inline tables, dotted keys) is never damaged.
+        let faults = self.description().faults.errors();
+        let kept = |text: &str| {
+            let bytes = text.as_bytes().to_vec();
+            let read = Description::read(self.law, &self.name, bytes, self.include);
+            let before = self.description();
+            let same = before.sections.iter().all(|(name, block)| {
+                let now = read.sections.get(name);
+                block.facts.iter().all(|(k, f)| {
+                    now.and_then(|b| b.facts.get(k))
+                        .is_some_and(|n| written(&n.value) == written(&f.value))
+                })
+            });
+            read.fact(&question.path).is_some() && read.faults.errors() == faults && same
+        };
         let description = self.description();
-        let at = description
+        let after = description
             .sections
             .get(section)
             // A section that stands in an included file only is begun here; the reader joins them.
             .filter(|b| b.place.file == self.name)
             .map(|b| {
                 // After the last key of the section, so that the order of the questions stays.
-                b.facts
-                    .values()
-                    .filter(|f| f.place.file == self.name)
-                    .map(|f| f.place.line)
+                let own = b.facts.values().filter(|f| f.place.file == self.name);
+                own.map(|f| f.place.line)
                     .max()
                     .unwrap_or(b.place.line)
                     .max(b.place.line)
-            })
-            .filter(|_| !self.text.contains(&format!("{section} = {{")));
-        match at {
-            Some(after) => {
-                let offset = self.end_of_value(after);
-                self.text.insert_str(offset, &line);
+            });
+        let mut tries = Vec::new();
+        if let Some(after) = after {
+            let offset = self.end_of_value(after);
+            let mut text = self.text.clone();
+            let mut insert = line.clone();
+            if !text.get(..offset).is_some_and(|t| t.ends_with('\n')) {
+                insert.insert(0, '\n');
             }
+            text.insert_str(offset, &insert);
+            tries.push(text);
+        }
+        let ended = if self.text.ends_with('\n') { "" } else { "\n" };
+        tries.push(format!("{}{ended}\n[{section}]\n{line}", self.text));
+        match tries.into_iter().find(|text| kept(text)) {
+            Some(text) => self.text = text,
             None => {
-                if !self.text.ends_with('\n') {
-                    self.text.push('\n');
-                }
-                self.text.push_str(&format!("\n[{section}]\n{line}"));
+                return Err(format!(
+                    "this cannot be written into [{section}] without changing what stands there; write `{}` by hand",
+                    line.trim_end()
+                ));
             }
         }
         Ok(())
@@ -228,11 +252,21 @@ fn read(field: &Field, typed: &str) -> Result<String, String> {
             if !named && (typed == "none" || typed == "0") {
                 return Ok("[]".into());
             }
-            let picked = typed
+            let mut picked = typed
                 .split([',', ';', ' '])
                 .filter(|w| !w.is_empty())
                 .map(pick)
                 .collect::<Result<Vec<_>, _>>()?;
+            if picked.is_empty() {
+                return Err("give numbers, or `none`".into());
+            }
+            let mut seen = Vec::new();
+            picked.retain(|p| {
+                !seen.contains(p) && {
+                    seen.push(p.clone());
+                    true
+                }
+            });
             Ok(format!("[{}]", picked.join(", ")))
         }
         Kind::Texts => {

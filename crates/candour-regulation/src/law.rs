@@ -744,9 +744,10 @@ impl Law {
     /// An entry of any act, with its act.
     #[must_use]
     pub fn entry(&self, id: &str) -> Option<(&ActFile, &Entry)> {
-        self.acts
-            .iter()
-            .find_map(|a| a.entry.iter().find(|e| e.id == id).map(|e| (a, e)))
+        self.acts.iter().find_map(|a| {
+            let found = a.entry.iter().find(|e| e.id.eq_ignore_ascii_case(id));
+            found.map(|e| (a, e))
+        })
     }
 
     /// All identifiers of entries, for "did you mean".

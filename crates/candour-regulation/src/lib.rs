@@ -18,7 +18,9 @@ mod schema;
 pub use change::{
     ChangeReport, Difference, Files, Finding, Stale, Version, assess_change, result_text,
 };
-pub use check::{Findings, GroupSummary, NextStep, OnHand, Requirement, State, check};
+pub use check::{
+    Findings, GroupSummary, NextStep, OnHand, Requirement, State, check, contradictions,
+};
 pub use classify::{
     CaseOutcome, Edition, FactUsed, Follows, ModuleReport, OpenQuestion, Possible, Report,
     RouteOpen, RuleOutcome, StepTaken, classify,

@@ -7,7 +7,9 @@ use std::io;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
-use crate::description::{Block, Description, FILE_BYTES_MAX, Fact, Source, TEXT_CHARS_MAX, Value};
+use crate::description::{
+    Block, Description, FILE_BYTES_MAX, Fact, Source, TEXT_CHARS_MAX, Value, hidden,
+};
 use crate::diagnostic::{Diagnostic, Place, Severity, nearest, short};
 use crate::law::Law;
 use crate::schema::{Absent, Field, Kind, MODULE, Section};
@@ -211,6 +213,8 @@ impl Reader<'_> {
                 include = Some(value);
             } else if let Some(section) = law.schema.section(name) {
                 self.section(source, section, value, place);
+            } else if self.out.faults.0.len() >= FAULTS_MAX {
+                self.dropped += 1;
             } else {
                 let remedy = nearest(name, &names).map_or_else(
                     || format!("remove it; a device file knows {}", names.join(", ")),
@@ -307,7 +311,7 @@ impl Reader<'_> {
                 }
                 Err(error) => self.error(
                     place,
-                    format!("{} cannot be read: {}", short(&name), error.kind()),
+                    format!("{} cannot be read: {error}", short(&name)),
                     "",
                     format!(
                         "put the file beside the device file, or remove it from include in {list}"
@@ -360,6 +364,7 @@ impl Reader<'_> {
                                 );
                             }
                         }
+                        self.twice(section, &block);
                         self.out
                             .repeated
                             .entry(section.name.clone())
@@ -385,6 +390,36 @@ impl Reader<'_> {
                 &section.cite,
                 format!("write it as {bracket}"),
             ),
+        }
+    }
+
+    /// Things of one kind are told apart by their identifier or name.
+    fn twice(&mut self, section: &Section, block: &Block) {
+        for key in ["id", "name"] {
+            let Some(field) = section.field.iter().find(|f| f.key == key) else {
+                continue;
+            };
+            let Some(mine) = block.text(key) else {
+                continue;
+            };
+            let first = self
+                .out
+                .each(&section.name)
+                .iter()
+                .find(|b| b.text(key) == Some(mine))
+                .and_then(|b| Some(b.facts.get(key)?.place.clone()));
+            if let (Some(first), Some(fact)) = (first, block.facts.get(key)) {
+                self.error(
+                    fact.place.clone(),
+                    format!(
+                        "{key} `{}` of [[{}]] stands twice; first at {first}",
+                        short(mine),
+                        section.name
+                    ),
+                    &field.cite,
+                    "give each its own",
+                );
+            }
         }
     }
 
@@ -421,7 +456,22 @@ impl Reader<'_> {
             ..Block::default()
         };
         let law = self.law;
-        for (key, value) in table {
+        if section.free && table.len() > ENTRIES_MAX {
+            self.too_many(
+                block.place.clone(),
+                &section.name,
+                table.len(),
+                &section.cite,
+            );
+        }
+        for (n, (key, value)) in table.iter().enumerate() {
+            if section.free && n >= ENTRIES_MAX {
+                break;
+            }
+            if self.out.faults.0.len() >= FAULTS_MAX {
+                self.dropped += 1;
+                continue;
+            }
             let name: &str = key.get_ref().as_ref();
             let at = self.at(source, key.span().start);
             if section.free {
@@ -608,6 +658,15 @@ impl Reader<'_> {
                         continue;
                     }
                     out.push((text, at));
+                }
+                if out.len() > 1 && out.iter().any(|(t, _)| t == "none") {
+                    self.error(
+                        at,
+                        format!("`none` stands beside others in {key}"),
+                        &field.cite,
+                        "keep `none` alone, or remove it",
+                    );
+                    return None;
                 }
                 // A list of which nothing could be read says nothing; it must not read as "none".
                 (items.is_empty() || !out.is_empty()).then_some(Value::List(out))
@@ -837,11 +896,7 @@ fn inside(path: &str) -> bool {
 
 /// Letters of another script inside a word, and characters that cannot be seen.
 fn odd_characters(text: &str) -> Option<(String, &'static str)> {
-    let hidden = |c: char| matches!(c, '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{2069}' | '\u{feff}' | '\u{ad}');
-    if let Some(c) = text
-        .chars()
-        .find(|c| hidden(*c) || (c.is_control() && !matches!(c, '\n' | '\r' | '\t')))
-    {
+    if let Some(c) = text.chars().find(|c| hidden(*c)) {
         return Some((
             format!("holds the invisible character U+{:04X}", u32::from(c)),
             "retype the text; invisible characters come with copying",

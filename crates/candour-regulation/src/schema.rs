@@ -64,7 +64,7 @@ pub struct Field {
     pub absent: Absent,
     /// Asked only where this may hold.
     pub when: Option<Condition>,
-    /// A missing boolean is unknown only where this may hold, and no elsewhere.
+    /// A missing boolean or choice is unknown only where this may hold; elsewhere it is no or none.
     pub open_when: Option<Condition>,
     /// The question.
     pub ask: String,
@@ -312,9 +312,19 @@ fn fields(fields: &[Field]) -> Map<String, Json> {
             .iter()
             .map(|c| format!("{}: {}", c.value, c.says))
             .collect();
+        let missing = match (&field.absent, &field.open_when) {
+            (Absent::Unknown, None) => "Missing: not answered.".to_owned(),
+            (Absent::Unknown, Some(when)) => {
+                format!("Missing: not answered where {}; no elsewhere.", when.text())
+            }
+            (Absent::No, _) => "Missing: no.".to_owned(),
+            (Absent::None, _) => "Missing: none.".to_owned(),
+            (Absent::Value(v), _) => format!("Missing: {v}."),
+        };
         let description = [
             format!("{} ({})", field.ask, field.cite),
             field.help.clone(),
+            missing,
             says.join("\n"),
         ];
         if let Some(object) = schema.as_object_mut() {

@@ -33,6 +33,7 @@ fn on_hand(texts: &[&str], records: &[&str]) -> OnHand {
         today: "2026-11-25".into(),
         device: "device".into(),
         workspace: "ws".into(),
+        unreadable: BTreeMap::new(),
     }
 }
 
@@ -197,6 +198,74 @@ fn contradictions_are_found_on_one_side_and_not_on_the_other() {
                 "user_groups = [\"healthcare_professional\"]",
                 "user_groups = [\"lay_person\"]",
             ),
+        ),
+        (
+            "decisions-without-purpose",
+            change("medical_purpose = [\"diagnosis\"]", "medical_purpose = []"),
+        ),
+        (
+            "treats-without-decision",
+            change(
+                "medical_purpose = [\"diagnosis\"]",
+                "medical_purpose = [\"treatment\"]",
+            )
+            .replace("\"detection\", \"analysis\"", "\"therapy\"")
+            .replace("supports_decisions = true", "supports_decisions = false"),
+        ),
+        (
+            "significance-without-decision",
+            change(
+                "medical_purpose = [\"diagnosis\"]",
+                "medical_purpose = [\"prognosis\"]",
+            )
+            .replace("supports_decisions = true", "supports_decisions = false"),
+        ),
+        (
+            "purpose-of-what-only-keeps",
+            change(
+                "\"image_processing\", \"detection\", \"analysis\"",
+                "\"display\", \"archival\"",
+            ),
+        ),
+        (
+            "instrument-with-own-purpose",
+            tables("[characteristics]\nivdr = [\"instrument\"]")
+                .replace("from_ivd = \"none\"", "from_ivd = \"only\""),
+        ),
+        (
+            "hardware-under-the-other-regulation",
+            tables("[control]\nrole = \"drives\"\ndevice = \"analyser\"\ndevice_class = \"C\""),
+        ),
+        (
+            "driven-class-below-its-rule",
+            tables(
+                "[control]\nrole = \"drives\"\ndevice = \"linac\"\ndevice_class = \"IIa\"\ntargets = [\"therapeutic_ionising_radiation\"]",
+            ),
+        ),
+        (
+            "purpose-yet-no-device",
+            change(
+                "benefit = \"individual_patients\"",
+                "benefit = \"population\"",
+            ),
+        ),
+        (
+            "monitoring-denied",
+            change(
+                "medical_purpose = [\"diagnosis\"]",
+                "medical_purpose = [\"diagnosis\", \"monitoring\"]",
+            ),
+        ),
+        (
+            "learning-without-ai",
+            change(
+                "artificial_intelligence = true",
+                "artificial_intelligence = false",
+            ),
+        ),
+        (
+            "claim-without-reference",
+            tables("[[claim]]\ntext = \"Cures without supervision\""),
         ),
         (
             "continuous-learning",
@@ -701,4 +770,59 @@ fn the_interview_leaves_included_files_alone() {
         format!("{text}\n[software]\nbenefit = \"individual_patients\"\n")
     );
     assert!(interview.description().faults.0.is_empty());
+}
+
+/// However a file is written, an answer is added whole or refused; what stood there stays.
+#[test]
+fn the_interview_never_damages_a_file() {
+    let alone = |_: &str| Err(io::Error::from(io::ErrorKind::NotFound));
+    for text in [
+        "format=1\n[identification]\nname = \"x\"",
+        "format=1\n[identification]\nname = \"\"\"x\nabc\ndef\"\"\"\n",
+        "format=1\nidentification={name=\"x\"}\n",
+        "format=1\nidentification = { name = \"x\" }\n",
+        "format=1\nidentification.name=\"x\"\n",
+        "format=1\n[identification]\nname = 'see [1'\n[data]\nfrom_ivd = \"none\"\n",
+        "format=1\r\n[identification]\r\nname = \"x\"\r\n",
+    ] {
+        let mut interview = Interview::new(law(), "device.toml", text, &alone);
+        let before = interview.description();
+        let question = interview.next().unwrap();
+        assert_eq!(question.path, "identification.model");
+        let answered = interview.answer(&question, "a model \"quoted\"");
+        let after = interview.description();
+        assert_eq!(
+            after.faults.errors(),
+            before.faults.errors(),
+            "{text}:\n{}",
+            interview.text()
+        );
+        let name = |d: &Description| d.sections["identification"].text("name").map(str::to_owned);
+        assert_eq!(name(&after), name(&before), "{}", interview.text());
+        match answered {
+            Ok(()) => assert_eq!(
+                after.sections["identification"].text("model"),
+                Some("a model \"quoted\"")
+            ),
+            Err(why) => assert!(why.contains("by hand") && interview.text() == text, "{why}"),
+        }
+    }
+    // Nothing that the reader would refuse is written.
+    let mut interview = Interview::new(law(), "device.toml", "", &alone);
+    let question = interview.next().unwrap();
+    assert!(interview.answer(&question, &"x".repeat(1 << 20)).is_err());
+    let question = loop {
+        let q = interview.next().unwrap();
+        if q.path == "intended_purpose.medical_purpose" {
+            break q;
+        }
+        interview.skip(&q);
+    };
+    assert!(interview.answer(&question, ",").is_err());
+    interview.answer(&question, "1,1").unwrap();
+    assert!(
+        interview
+            .text()
+            .contains("medical_purpose = [\"diagnosis\"]")
+    );
 }

@@ -177,7 +177,7 @@ pub(crate) struct Check {
     #[arg(long, value_name = "ID")]
     pub(crate) explain: Option<String>,
     /// What the change from this earlier version of the device means.
-    #[arg(long, value_name = "OLD", conflicts_with = "explain")]
+    #[arg(long, value_name = "OLD", conflicts_with_all = ["explain", "html", "summary", "notes", "workspace"])]
     pub(crate) against: Option<PathBuf>,
     /// Also the notes.
     #[arg(long)]

@@ -1,7 +1,7 @@
 //! `candour classify`, `check` and `deadlines`: the law as data, for people at a terminal, for
 //! pipelines as JSON, and as a page.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io::{self, BufRead as _, Write as _};
 use std::path::{Path, PathBuf};
 
@@ -11,7 +11,7 @@ use candour_record::{Answer, AnsweredStep, AppliedRule, Classified, Digest, Even
 use candour_regulation::{
     ChangeReport, Class, Description, FactUsed, Files, Findings, Interview, Law, OnHand, Report,
     RuleOutcome, Severity, State, Status, Truth, Value, Version, assess_change, check, classify,
-    deadlines, events, result_text,
+    contradictions, deadlines, events, result_text,
 };
 use serde_json::json;
 
@@ -81,29 +81,63 @@ impl Opened {
         crate::dossier::folder(name.unwrap_or("device"))
     }
 
+    /// Why a file that the device file names cannot serve as a text; nothing where it can.
+    fn unfit(&self, path: &str) -> Option<String> {
+        let real = match std::fs::canonicalize(self.folder().join(path)) {
+            Ok(real) => real,
+            Err(e) => return Some(e.to_string()),
+        };
+        let within = std::fs::canonicalize(self.folder()).is_ok_and(|f| real.starts_with(f));
+        if !within {
+            return Some("it lies outside the device's folder".into());
+        }
+        if !real.is_file() {
+            return Some("it is no regular file".into());
+        }
+        match std::fs::read(&real).map(String::from_utf8) {
+            Ok(Ok(text)) if text.trim().is_empty() => Some("it is empty".into()),
+            Ok(Ok(_)) => None,
+            Ok(Err(_)) => Some("it is not UTF-8 text".into()),
+            Err(e) => Some(e.to_string()),
+        }
+    }
+
+    fn folder(&self) -> &Path {
+        if self.folder.as_os_str().is_empty() {
+            Path::new(".")
+        } else {
+            &self.folder
+        }
+    }
+
     /// What lies at hand: texts in the folder, records in a workspace.
     pub(crate) fn on_hand(&self, workspace: Option<&Path>) -> Result<OnHand, Failure> {
-        let texts = self
-            .description
-            .sections
-            .get("texts")
-            .map(|block| {
-                block
-                    .facts
-                    .iter()
-                    .filter(|(_, fact)| match &fact.value {
-                        Value::Text(path) => std::fs::metadata(self.folder.join(path))
-                            .is_ok_and(|m| m.is_file() && m.len() > 0),
-                        _ => false,
-                    })
-                    .map(|(name, _)| name.clone())
-                    .collect()
-            })
-            .unwrap_or_default();
+        let mut unreadable = BTreeMap::new();
+        let mut texts = BTreeSet::new();
+        for section in ["texts", "instructions_for_use", "validation"] {
+            let block = self.description.sections.get(section);
+            for (name, fact) in block.into_iter().flat_map(|b| &b.facts) {
+                let key = format!("{section}.{name}");
+                let Value::Text(path) = &fact.value else {
+                    continue;
+                };
+                let is_path = section != "validation" || name == "cohort";
+                match self.unfit(path).filter(|_| is_path) {
+                    Some(why) => {
+                        unreadable.insert(key, why);
+                    }
+                    None if section == "texts" => {
+                        texts.insert(name.clone());
+                    }
+                    None => {}
+                }
+            }
+        }
         let records = workspace.map(|dir| self.kinds(dir)).transpose()?;
         Ok(OnHand {
             texts,
             records,
+            unreadable,
             today: (world().now)().to_string().chars().take(10).collect(),
             device: self.named.clone(),
             workspace: workspace.map_or(String::new(), |w| w.display().to_string()),
@@ -231,6 +265,28 @@ pub(crate) fn write_page(
     Ok(path)
 }
 
+/// Writes a page where nothing else stands: a device file or a text named by mistake is kept.
+fn write_html(path: &Path, page: &str) -> Done {
+    let folder = path.parent().filter(|p| !p.as_os_str().is_empty());
+    if folder.is_some_and(|f| !f.is_dir()) {
+        return Err(Failure::Misuse(format!(
+            "{}: no such folder",
+            path.display()
+        )));
+    }
+    if path.exists() {
+        let before = std::fs::read(path).unwrap_or_default();
+        let page = before.is_empty() || before.to_ascii_lowercase().starts_with(b"<!doctype html");
+        if !path.is_file() || !page {
+            return Err(Failure::Misuse(format!(
+                "{}: something other than a page stands there; give another file with --html",
+                path.display()
+            )));
+        }
+    }
+    Ok(candour_device::write_atomic(path, page.as_bytes())?)
+}
+
 pub(crate) fn classify_command(args: &cli::Classify) -> Done {
     let law = law()?;
     if args.schema {
@@ -250,10 +306,15 @@ pub(crate) fn classify_command(args: &cli::Classify) -> Done {
     let opened = open(device)?;
     opened.sound()?;
     let report = classify(law, &opened.description);
+    let against = contradictions(law, &opened.description, &report);
     if args.json {
         say(printed(&report)?);
     } else {
         say(text(law, &report, args.explain));
+    }
+    // On standard error, so that the report on standard output is the one that is sealed.
+    for d in against.iter().filter(|d| d.severity > Severity::Note) {
+        let _ = writeln!(io::stderr(), "{}", d.long());
     }
     if let Some(path) = &args.html {
         let findings = check(
@@ -267,7 +328,7 @@ pub(crate) fn classify_command(args: &cli::Classify) -> Done {
             )?,
         );
         let page = crate::regulation_page::page(&opened.description, &report, &findings)?;
-        candour_device::write_atomic(path, page.as_bytes())?;
+        write_html(path, &page)?;
         if !args.json {
             say(format_args!("page: {}", path.display()));
         }
@@ -354,7 +415,13 @@ pub(crate) fn role_words(role: Option<&str>) -> &'static str {
 
 /// The result in one sentence.
 pub(crate) fn verdict(report: &Report) -> String {
-    let regulation = report.regulation.as_deref().unwrap_or("MDR or IVDR");
+    // Where it is open whether it is a device, the class still says under which regulation it would be.
+    let act = report.class_range.map(|(l, _)| l.act().name());
+    let regulation = report
+        .regulation
+        .as_deref()
+        .or(act)
+        .unwrap_or("MDR or IVDR");
     let what = role_words(report.role.as_deref());
     match (report.qualifies, report.class, report.class_range) {
         (Some(false), _, _) => {
@@ -425,6 +492,12 @@ fn text(law: &Law, report: &Report, explain: bool) -> String {
     out.push(format!("RESULT\n{}", fold(&verdict(report), 2)));
     if !report.because.is_empty() {
         out.push(fold(&format!("Because {}.", report.because), 2));
+    }
+    if !report.equally.is_empty() {
+        out.push(fold(
+            &format!("The same class comes by {}.", report.equally.join(", ")),
+            2,
+        ));
     }
     if let Some(module) = &report.governed_by {
         out.push(fold(
@@ -546,8 +619,16 @@ fn text(law: &Law, report: &Report, explain: bool) -> String {
             } else {
                 " [not read at source]"
             };
+            let answer = if c.open.is_empty() {
+                String::new()
+            } else {
+                format!(" Answer {}.", c.open.join(", "))
+            };
             out.push(fold(
-                &format!("- {open}{}. {} ({}){unread}", c.title, c.says, c.clause),
+                &format!(
+                    "- {open}{}. {}{answer} ({}){unread}",
+                    c.title, c.says, c.clause
+                ),
                 2,
             ));
         }
@@ -656,11 +737,30 @@ fn rules(list: &[RuleOutcome], explain: bool, out: &mut Vec<String>) {
 
 /// The interview: asks what is not answered and writes each answer into the device file at once.
 fn ask(law: &'static Law, device: &Path) -> Done {
-    let path = if device.is_dir() || device.extension().is_none() {
+    let path = if device.is_dir() || (!device.exists() && device.extension().is_none()) {
         std::fs::create_dir_all(device)?;
         device.join("device.toml")
     } else {
         device.to_owned()
+    };
+    // Behind a link the file itself is written, with the permissions that it has.
+    let path = std::fs::canonicalize(&path).unwrap_or(path);
+    let permissions = std::fs::metadata(&path).ok().map(|m| m.permissions());
+    if permissions
+        .as_ref()
+        .is_some_and(std::fs::Permissions::readonly)
+    {
+        return Err(Failure::Misuse(format!(
+            "{}: the file is read-only",
+            path.display()
+        )));
+    }
+    let write = |text: &str| -> Done {
+        candour_device::write_atomic(&path, text.as_bytes())?;
+        if let Some(permissions) = &permissions {
+            std::fs::set_permissions(&path, permissions.clone())?;
+        }
+        Ok(())
     };
     let text = match std::fs::read_to_string(&path) {
         Ok(text) => text,
@@ -704,7 +804,8 @@ fn ask(law: &'static Law, device: &Path) -> Done {
         let _ = write!(out, "[{}; {hint}] > ", question.path);
         let _ = out.flush();
         let Some(line) = lines.next() else { break };
-        let line = line?;
+        let line = line
+            .map_err(|e| Failure::Misuse(format!("standard input, at {}: {e}", question.path)))?;
         match line.trim() {
             "" => interview.skip(&question),
             "stop" => break,
@@ -712,7 +813,7 @@ fn ask(law: &'static Law, device: &Path) -> Done {
                 let _ = writeln!(out, "{}\n{}", fold(&field.cite, 2), fold(&field.help, 2));
             }
             typed => match interview.answer(&question, typed) {
-                Ok(()) => candour_device::write_atomic(&path, interview.text().as_bytes())?,
+                Ok(()) => write(interview.text())?,
                 Err(why) => {
                     let _ = writeln!(out, "  {why}");
                 }
@@ -720,7 +821,7 @@ fn ask(law: &'static Law, device: &Path) -> Done {
         }
     }
     if !path.exists() {
-        candour_device::write_atomic(&path, interview.text().as_bytes())?;
+        write(interview.text())?;
     }
     let _ = writeln!(out);
     Ok(())
@@ -745,7 +846,7 @@ pub(crate) fn check_command(args: &cli::Check) -> Done {
     let findings = check(law, &opened.description, &report, &on_hand);
     if let Some(path) = &args.html {
         let page = crate::regulation_page::page(&opened.description, &report, &findings)?;
-        candour_device::write_atomic(path, page.as_bytes())?;
+        write_html(path, &page)?;
     }
     if args.json {
         let body = json!({
@@ -994,44 +1095,54 @@ fn explain(law: &Law, id: &str, device: Option<&Path>, workspace: Option<&Path>)
     Ok(())
 }
 
+/// All regular files below a folder, in order.
+fn below(folder: &Path, out: &mut Vec<PathBuf>) -> io::Result<()> {
+    let mut entries: Vec<PathBuf> = std::fs::read_dir(folder)?
+        .map(|e| e.map(|e| e.path()))
+        .collect::<Result<_, _>>()?;
+    entries.sort();
+    for path in entries {
+        if path.is_dir() && !path.is_symlink() {
+            below(&path, out)?;
+        } else if path.is_file() {
+            out.push(path);
+        }
+    }
+    Ok(())
+}
+
 /// Digests of what a device's folder holds beside the device file.
 fn files(device: &Opened) -> Result<Files, Failure> {
     let mut out = Files::new();
-    let model = device.folder.join("model");
+    let model = device.folder().join("model");
     if model.is_dir() {
-        let mut entries: Vec<PathBuf> = std::fs::read_dir(&model)?
-            .map(|e| e.map(|e| e.path()))
-            .collect::<Result<_, _>>()?;
-        entries.sort();
+        let mut paths = Vec::new();
+        below(&model, &mut paths)?;
+        // What people read about the model is not the model.
+        paths.retain(|p| p.extension().is_none_or(|e| e != "md"));
         let mut all = Vec::new();
-        for path in entries.iter().filter(|p| p.is_file()) {
-            all.extend_from_slice(path.file_name().unwrap_or_default().as_encoded_bytes());
+        for path in &paths {
+            let name = path.strip_prefix(&model).unwrap_or(path);
+            all.extend_from_slice(name.as_os_str().as_encoded_bytes());
             all.push(0);
             all.extend_from_slice(Digest::of(&std::fs::read(path)?).as_bytes());
         }
         out.insert("files.model".into(), Digest::of(&all).to_string());
     }
-    let path_of = |section: &str, key: &str| {
-        device
-            .description
-            .sections
-            .get(section)
-            .and_then(|b| b.text(key))
-            .map(|p| device.folder.join(p))
-    };
-    if let Some(path) = path_of("validation", "cohort").filter(|p| p.is_file()) {
-        out.insert(
-            "files.cohort".into(),
-            Digest::of(&std::fs::read(path)?).to_string(),
-        );
-    }
-    if let Some(block) = device.description.sections.get("texts") {
-        for name in block.facts.keys() {
-            if let Some(path) = path_of("texts", name).filter(|p| p.is_file()) {
-                out.insert(
-                    format!("files.texts.{name}"),
-                    Digest::of(&std::fs::read(path)?).to_string(),
-                );
+    for section in ["validation", "texts", "instructions_for_use"] {
+        let block = device.description.sections.get(section);
+        for (name, fact) in block.into_iter().flat_map(|b| &b.facts) {
+            let Value::Text(path) = &fact.value else {
+                continue;
+            };
+            let key = match (section, name.as_str()) {
+                ("validation", "cohort") => "files.cohort".to_owned(),
+                ("validation", _) => continue,
+                _ => format!("files.texts.{name}"),
+            };
+            let path = device.folder().join(path);
+            if path.is_file() {
+                out.insert(key, Digest::of(&std::fs::read(path)?).to_string());
             }
         }
     }
@@ -1067,6 +1178,12 @@ fn against(law: &Law, new: &Opened, report: &Report, old: &Path, as_json: bool) 
         say(serde_json::to_string_pretty(&body).map_err(|e| Failure::Storage(e.to_string()))?);
     } else {
         say(change_text(&old_report, report, &change));
+    }
+    if !change.significant && !change.open.is_empty() {
+        return Err(Failure::Wrong(format!(
+            "the change cannot be judged until these are answered: {}",
+            change.open.join(", ")
+        )));
     }
     if change.significant {
         return Err(Failure::Wrong(
@@ -1139,7 +1256,16 @@ fn change_text(before: &Report, after: &Report, change: &ChangeReport) -> String
             2,
         ));
     }
+    if !change.open.is_empty() {
+        out.push("\nNOT ANSWERED".into());
+        for key in &change.open {
+            out.push(fold(&format!("? {key}"), 2));
+        }
+    }
     out.push("\nWHY".into());
+    if change.findings.is_empty() {
+        out.push("  No rule is touched by what changed.".into());
+    }
     for f in &change.findings {
         out.push(fold(
             &format!(
@@ -1167,6 +1293,11 @@ fn change_text(before: &Report, after: &Report, change: &ChangeReport) -> String
 pub(crate) fn deadlines_command(args: &cli::Deadlines) -> Done {
     let law = law()?;
     let Some(event) = &args.event else {
+        if args.aware.is_some() || args.json {
+            return Err(Failure::Misuse(
+                "name the event; `candour deadlines` alone lists them".into(),
+            ));
+        }
         say("Events that start a clock:");
         for (event, title) in events(law) {
             say(fold(&format!("{event}: {title}"), 2));
@@ -1232,14 +1363,18 @@ pub(crate) fn deadlines_command(args: &cli::Deadlines) -> Done {
         }
     }
     say(
-        "Days are calendar days after the day of awareness and end at its midnight; no holiday prolongs them.",
+        "Days are calendar days after the day of awareness. They end at midnight in the offset given: where clocks change before that day, give the offset in force then. No holiday prolongs them, on purpose (Regulation 1182/71 Art. 3(4) could).",
     );
     Ok(())
 }
 
 fn moment(text: &str) -> Option<jiff::ZonedDateTime> {
     let pieces = jiff::fmt::temporal::Pieces::parse(text).ok()?;
-    let offset = pieces.to_numeric_offset()?;
+    // A named zone would need a table of zones; the offset in force at the deadline is the user's.
+    let named = text.contains('[');
+    let offset = pieces
+        .to_numeric_offset()
+        .filter(|o| !named && o.seconds().abs() <= 14 * 3600)?;
     let timestamp: jiff::Timestamp = text.parse().ok()?;
     Some(timestamp.to_zoned_datetime(jiff::tz::TimeZone::fixed(offset)))
 }
