@@ -372,3 +372,147 @@ fn the_interview_writes_the_device_file() {
     assert_eq!(fs::read_to_string(&path).unwrap(), file);
     assert!(Path::new(&path).is_file());
 }
+
+/// A module takes nothing away from what the product does besides, and two regulations are two
+/// conformity assessments (MDCG 2019-11 rev.1 section 7).
+#[test]
+fn modules_add_and_both_regulations_are_shown() {
+    let folder = tempfile::tempdir().unwrap();
+    let device = folder.path().join("device.toml");
+    let shipped = fs::read_to_string(root().join(CT).join("device.toml")).unwrap();
+    let archive = "\n[[module]]\nname = \"Archive\"\n[module.software]\nactions = [\"archival\"]\n";
+    let cytology = "\n[[module]]\nname = \"Cytology\"\n[module.intended_purpose]\nmedical_purpose = [\"physiological_or_pathological_process\"]\n[module.data]\nfrom_ivd = \"only\"\n[module.characteristics]\nivdr = [\"cancer\"]\n";
+    fs::write(&device, format!("{shipped}{archive}")).unwrap();
+    let report = json(&["classify", device.to_str().unwrap(), "--json"]);
+    assert_eq!(
+        (&report["qualifies"], &report["class"]),
+        (&Value::from(true), &Value::from("IIb"))
+    );
+    assert_eq!(report["modules"][0]["regulation"], "none");
+    fs::write(&device, format!("{shipped}{cytology}")).unwrap();
+    let report = json(&["classify", device.to_str().unwrap(), "--json"]);
+    let clauses: Vec<&str> = report["routes"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|r| r["clause"].as_str().unwrap())
+        .collect();
+    // MDR Art. 52(4) for class IIb; IVDR Art. 48(7), (8) for class C.
+    assert!(
+        clauses.iter().any(|c| c.starts_with("MDR Art. 52(4)")),
+        "{clauses:?}"
+    );
+    assert!(
+        clauses.iter().any(|c| c.starts_with("IVDR Art. 48(7)")),
+        "{clauses:?}"
+    );
+}
+
+/// Files that the device file names are looked at; what cannot serve is no evidence.
+#[test]
+fn files_that_cannot_serve_are_named() {
+    let folder = tempfile::tempdir().unwrap();
+    let device = folder.path().join("d");
+    copy_tree(&root().join(CT), &device);
+    fs::remove_file(device.join("texts/instructions_for_use.md")).unwrap();
+    fs::write(device.join("texts/warnings.md"), "  \n").unwrap();
+    fs::write(device.join("texts/qualification.md"), b"\xff\xfe").unwrap();
+    let found = json(&["check", device.to_str().unwrap(), "--json"]);
+    let list = found["diagnostics"].as_array().unwrap();
+    let code = |code: &str| {
+        list.iter()
+            .find(|d| d["code"] == code)
+            .unwrap_or_else(|| panic!("{code}"))
+    };
+    assert!(
+        code("texts.warnings")["what"]
+            .as_str()
+            .unwrap()
+            .contains("it is empty")
+    );
+    assert!(
+        code("texts.qualification")["what"]
+            .as_str()
+            .unwrap()
+            .contains("not UTF-8")
+    );
+    assert!(
+        code("instructions_for_use.healthcare_professional")["place"]["line"]
+            .as_u64()
+            .unwrap()
+            > 80
+    );
+    code("users-without-instructions");
+    let state = |id: &str| {
+        found["requirements"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .find(|r| r["id"] == id)
+            .unwrap()["lack"]
+            .clone()
+    };
+    assert!(state("GSPR-23.4s").to_string().contains("text:warnings"));
+}
+
+/// A page is written where a page or nothing stands, and nowhere else.
+#[test]
+fn a_page_never_replaces_a_device_file() {
+    let folder = tempfile::tempdir().unwrap();
+    let device = folder.path().join("device.toml");
+    fs::copy(root().join(CT).join("device.toml"), &device).unwrap();
+    let path = device.to_str().unwrap();
+    let before = fs::read(&device).unwrap();
+    let output = candour(&["classify", path, "--html", path]);
+    assert_eq!(output.status.code(), Some(2), "{}", said(&output));
+    assert_eq!(fs::read(&device).unwrap(), before);
+    let page = folder.path().join("page.html");
+    for _ in 0..2 {
+        assert!(
+            candour(&["classify", path, "--html", page.to_str().unwrap()])
+                .status
+                .success()
+        );
+    }
+}
+
+/// What a change means is not said to be nothing where it was not answered.
+#[test]
+fn an_unanswered_change_is_open() {
+    let folder = tempfile::tempdir().unwrap();
+    let shipped = fs::read_to_string(root().join(CT).join("device.toml")).unwrap();
+    let (old, new) = (
+        folder.path().join("old.toml"),
+        folder.path().join("new.toml"),
+    );
+    fs::write(&old, &shipped).unwrap();
+    let changed = shipped.replace("version = \"1.0.0\"", "version = \"1.1.0\"");
+    fs::write(
+        &new,
+        format!("{changed}\n[change]\nkinds = [\"bug_fix\"]\n"),
+    )
+    .unwrap();
+    let arguments = [
+        "check",
+        new.to_str().unwrap(),
+        "--against",
+        old.to_str().unwrap(),
+    ];
+    let output = candour(&arguments);
+    assert_eq!(output.status.code(), Some(1));
+    assert!(
+        said(&output).contains("change.affects_performance_or_safety"),
+        "{}",
+        said(&output)
+    );
+    fs::write(
+        &new,
+        format!(
+            "{changed}\n[change]\nkinds = [\"bug_fix\"]\naffects_performance_or_safety = false\n"
+        ),
+    )
+    .unwrap();
+    let output = candour(&arguments);
+    assert!(output.status.success(), "{}", said(&output));
+    assert!(said(&output).contains("A new UDI-PI (version) is enough."));
+}
