@@ -137,7 +137,8 @@ impl Reader<'_> {
             return;
         }
         let (root, errors) = DeTable::parse_recoverable(&text);
-        for error in errors {
+        self.dropped += errors.len().saturating_sub(FAULTS_MAX);
+        for error in errors.iter().take(FAULTS_MAX) {
             let place = self.at(index, error.span().map_or(0, |s| s.start));
             self.error(
                 place,

@@ -304,6 +304,11 @@ pub(crate) fn classify_command(args: &cli::Classify) -> Done {
         ask(law, device)?;
     }
     let opened = open(device)?;
+    // A pipeline that asked for JSON gets its faults as JSON.
+    if args.json && opened.description.faults.errors() > 0 {
+        let body = json!({ "file": opened.path.display().to_string(), "diagnostics": opened.description.faults.0 });
+        say(serde_json::to_string_pretty(&body).map_err(|e| Failure::Storage(e.to_string()))?);
+    }
     opened.sound()?;
     let report = classify(law, &opened.description);
     let against = contradictions(law, &opened.description, &report);

@@ -126,6 +126,9 @@ fn what_is_uncertain_is_said_and_what_is_faulty_refused() {
     );
     assert!(all.contains(":51:1\n"), "{all}");
     assert!(output.stdout.is_empty());
+    let faults = json(&["classify", path, "--json"]);
+    assert_eq!(faults["diagnostics"].as_array().unwrap().len(), 2);
+    assert_eq!(faults["diagnostics"][0]["place"]["line"], 33);
 }
 
 /// Verifies SRS-037: diagnostics as a compiler gives them, with an exit code for a pipeline.
