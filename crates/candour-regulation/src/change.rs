@@ -7,7 +7,7 @@ use serde::Serialize;
 
 use crate::classify::{Report, written};
 use crate::condition::{Known, Truth};
-use crate::description::{Block, Description, Subject, Value};
+use crate::description::{Block, Description, Value};
 use crate::diagnostic::Place;
 use crate::law::Law;
 use crate::schema::Kind;
@@ -102,16 +102,7 @@ pub fn assess_change(law: &Law, before: &Version<'_>, after: &Version<'_>) -> Ch
         .map(|(k, _)| k)
         .collect();
     let rule_changed = before.report.rule != after.report.rule;
-    let module = after
-        .report
-        .governing
-        .and_then(|i| after.device.each("module").get(i));
-    let subject = Subject {
-        law,
-        device: after.device,
-        module,
-        results: &after.report.results,
-    };
+    let subject = after.report.subject(law, after.device);
     let mut out = ChangeReport {
         differences,
         findings: Vec::new(),

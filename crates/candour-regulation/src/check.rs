@@ -295,22 +295,8 @@ impl<'a> Checker<'a> {
         }
     }
 
-    /// The module that governs speaks for the whole.
     fn whole(&self) -> Subject<'a> {
-        self.subject(
-            self.report
-                .governing
-                .and_then(|i| self.device.each("module").get(i)),
-        )
-    }
-
-    fn modules(&self) -> Vec<Option<&'a Block>> {
-        let modules = self.device.each("module");
-        if modules.is_empty() {
-            vec![None]
-        } else {
-            modules.iter().map(Some).collect()
-        }
+        self.report.subject(self.law, self.device)
     }
 
     /// The top level and every module.
@@ -487,17 +473,12 @@ impl<'a> Checker<'a> {
                 Severity::Warning,
                 format!("{}: does it apply?", entry.title),
             ),
-            State::Later => (Severity::Note, format!("{}: will be asked", entry.title)),
-            State::Others => (Severity::Note, format!("{}: a duty of others", entry.title)),
-            State::Met | State::NotApplicable => return None,
+            // A duty of others, and what nobody can act on yet, is in the summary and the map.
+            State::Met | State::NotApplicable | State::Later | State::Others => return None,
         };
         // Open because the result is open: the questions that settle it are diagnosed themselves.
         let of_results = requirement.lack.iter().all(|l| l.starts_with("result."));
         if requirement.state == State::Open && of_results {
-            return None;
-        }
-        // A duty of others, and what nobody can act on yet, is in the summary and the map.
-        if matches!(requirement.state, State::Others | State::Later) {
             return None;
         }
         let missing: Vec<Evidence> = entry
@@ -676,7 +657,7 @@ impl<'a> Checker<'a> {
     fn consistent(&self, rule: &Consistency, out: &mut Vec<Diagnostic>) {
         let relational = !rule.value.is_empty() || !rule.computed.is_empty();
         if !relational {
-            for module in self.modules() {
+            for module in self.device.units() {
                 let subject = self.subject(module);
                 let holds = rule
                     .when

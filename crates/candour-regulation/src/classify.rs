@@ -10,6 +10,7 @@ use crate::condition::{Condition, Known, Lookup as _, Truth};
 use crate::description::{Block, Description, Subject, Value};
 use crate::diagnostic::Place;
 use crate::law::{Act, Case, Class, Law, Rule, Turn};
+use crate::schema::MODULE;
 
 /// What was found about a device.
 #[derive(Clone, Debug, Serialize)]
@@ -277,12 +278,17 @@ impl Report {
     /// Whether a condition holds for the device as a whole.
     #[must_use]
     pub fn holds(&self, law: &Law, device: &Description, condition: &Condition) -> Truth {
-        condition.truth(&Subject {
+        condition.truth(&self.subject(law, device))
+    }
+
+    /// The device as a whole: the module that governs speaks for it.
+    pub(crate) fn subject<'a>(&'a self, law: &'a Law, device: &'a Description) -> Subject<'a> {
+        Subject {
             law,
             device,
-            module: self.governing.and_then(|i| device.each("module").get(i)),
+            module: self.governing.and_then(|i| device.each(MODULE).get(i)),
             results: &self.results,
-        })
+        }
     }
 }
 
@@ -346,12 +352,7 @@ impl Assessment {
 #[must_use]
 pub fn classify(law: &Law, device: &Description) -> Report {
     let none = BTreeMap::new();
-    let modules = device.each("module");
-    let mut subjects: Vec<Option<&Block>> = if modules.is_empty() {
-        vec![None]
-    } else {
-        modules.iter().map(Some).collect()
-    };
+    let mut subjects = device.units();
     let assess_one = |module: Option<&Block>| {
         let subject = Subject {
             law,
@@ -364,7 +365,7 @@ pub fn classify(law: &Law, device: &Description) -> Report {
     let mut assessed: Vec<Assessment> = subjects.iter().map(|m| assess_one(*m)).collect();
     // A top level that says by itself what the product does is a unit beside its modules: adding a
     // module takes nothing away. One that only lends its modules answers is none.
-    if !modules.is_empty() {
+    if !device.each(MODULE).is_empty() {
         let whole = assess_one(None);
         let settled = whole.class().is_some() || whole.qualifies == Some(false);
         if settled && device.fact("software.actions").is_some() {
@@ -879,18 +880,8 @@ fn assess(law: &Law, subject: &Subject<'_>) -> Assessment {
                 .collect::<Vec<_>>(),
         );
         let range = out.classes.entry(act).or_insert((low, high));
-        *range = (
-            if low.rank() < range.0.rank() {
-                low
-            } else {
-                range.0
-            },
-            if high.rank() > range.1.rank() {
-                high
-            } else {
-                range.1
-            },
-        );
+        // Both belong to one act, within which the order of classes is that of their ranks.
+        *range = (low.min(range.0), high.max(range.1));
     }
     out
 }

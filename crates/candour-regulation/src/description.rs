@@ -1,14 +1,14 @@
 //! A device file as it was read: every answer with its place, and how conditions see it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::io::{self, Read as _};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use crate::condition::{Known, Lookup, Truth};
 use crate::diagnostic::{Diagnostic, Diagnostics, Place, Severity};
 use crate::law::Law;
-use crate::schema::{Absent, Field, Kind};
+use crate::schema::{Absent, Field, Kind, MODULE};
 
 /// The longest device file in bytes, each included file likewise.
 pub const FILE_BYTES_MAX: u64 = 4 << 20;
@@ -48,6 +48,8 @@ pub struct Block {
     pub place: Place,
     /// The answers by key.
     pub facts: BTreeMap<String, Fact>,
+    /// The keys that stand there, those whose answer is at fault included.
+    pub(crate) written: BTreeSet<String>,
     /// For a module: the sections that it answers for itself.
     pub inner: BTreeMap<String, Block>,
 }
@@ -135,6 +137,51 @@ fn characters(bytes: &[u8]) -> usize {
     bytes.iter().filter(|b| (**b & 0xC0) != 0x80).count()
 }
 
+/// The folder that a device file stands in.
+#[must_use]
+pub fn folder_of(path: &Path) -> &Path {
+    path.parent()
+        .filter(|p| !p.as_os_str().is_empty())
+        .unwrap_or(Path::new("."))
+}
+
+/// The real path of a regular file below a folder; a link may not lead out of it.
+///
+/// # Errors
+/// When there is no such file, it is not regular, or it lies outside.
+pub fn within(folder: &Path, name: &str) -> io::Result<PathBuf> {
+    let real = fs::canonicalize(folder.join(name))?;
+    if !real.starts_with(fs::canonicalize(folder)?) {
+        return Err(io::Error::new(
+            io::ErrorKind::PermissionDenied,
+            "it lies outside the device's folder",
+        ));
+    }
+    if !real.is_file() {
+        return Err(not_regular());
+    }
+    Ok(real)
+}
+
+/// The bytes of a regular file, at most one more than a device file or text may have.
+///
+/// # Errors
+/// When it cannot be read or is not regular: a pipe would be waited for without end.
+pub fn read_bounded(path: &Path) -> io::Result<Vec<u8>> {
+    if !fs::metadata(path)?.is_file() {
+        return Err(not_regular());
+    }
+    let mut bytes = Vec::new();
+    fs::File::open(path)?
+        .take(FILE_BYTES_MAX + 1)
+        .read_to_end(&mut bytes)?;
+    Ok(bytes)
+}
+
+fn not_regular() -> io::Error {
+    io::Error::new(io::ErrorKind::InvalidInput, "it is not a regular file")
+}
+
 /// A device file with all that it includes.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Description {
@@ -155,37 +202,9 @@ impl Description {
     /// # Errors
     /// When the device file itself cannot be read; all else is a fault in [`Self::faults`].
     pub fn open(law: &Law, path: &Path) -> io::Result<Self> {
-        let folder = path
-            .parent()
-            .filter(|p| !p.as_os_str().is_empty())
-            .unwrap_or(Path::new("."));
-        let read = |path: &Path| -> io::Result<Vec<u8>> {
-            // A pipe or a device would be waited for without end.
-            if !fs::metadata(path)?.is_file() {
-                return Err(io::Error::new(
-                    io::ErrorKind::InvalidInput,
-                    "it is not a regular file",
-                ));
-            }
-            let mut bytes = Vec::new();
-            fs::File::open(path)?
-                .take(FILE_BYTES_MAX + 1)
-                .read_to_end(&mut bytes)?;
-            Ok(bytes)
-        };
-        let within = |name: &str| -> io::Result<Vec<u8>> {
-            // A link may not lead out of the folder either.
-            let real = fs::canonicalize(folder.join(name))?;
-            if !real.starts_with(fs::canonicalize(folder)?) {
-                return Err(io::Error::new(
-                    io::ErrorKind::PermissionDenied,
-                    "it lies outside the folder",
-                ));
-            }
-            read(&real)
-        };
-        let root = read(path)?;
-        Ok(Self::read(law, &path.display().to_string(), root, &within))
+        let include = |name: &str| read_bounded(&within(folder_of(path), name)?);
+        let root = read_bounded(path)?;
+        Ok(Self::read(law, &path.display().to_string(), root, &include))
     }
 
     /// Reads a device file from its bytes; `include` fetches a further file of its folder.
@@ -259,6 +278,14 @@ impl Description {
         self.repeated.get(section).map_or(&[], Vec::as_slice)
     }
 
+    /// What is classified by itself: each module, or the device where there is none.
+    pub(crate) fn units(&self) -> Vec<Option<&Block>> {
+        match self.each(MODULE) {
+            [] => vec![None],
+            modules => modules.iter().map(Some).collect(),
+        }
+    }
+
     /// What is missing for opening, validating and documenting the device, beside the faults.
     #[must_use]
     pub fn missing_for_use(&self, law: &Law) -> Vec<Diagnostic> {
@@ -291,7 +318,8 @@ impl Description {
                 continue;
             };
             for field in section.field.iter().filter(needed) {
-                if !block.facts.contains_key(&field.key) {
+                // A key whose answer is at fault has been reported; it is not missing as well.
+                if !block.written.contains(&field.key) {
                     miss(
                         block.place.clone(),
                         format!("{} is missing in [{}]", field.key, section.name),

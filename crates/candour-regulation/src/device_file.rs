@@ -153,16 +153,7 @@ impl DeviceFile {
 
     fn complete(law: &Law, description: Description) -> Result<Self, DeviceFileError> {
         let mut faults = description.faults.0.clone();
-        // A key whose value is at fault has been reported; it is not missing as well.
-        let missing = description.missing_for_use(law);
-        faults.extend(missing.into_iter().filter(|m| {
-            let key = m.what.split(' ').next().unwrap_or("");
-            !description
-                .faults
-                .0
-                .iter()
-                .any(|f| f.severity == Severity::Error && names(&f.what, key))
-        }));
+        faults.extend(description.missing_for_use(law));
         if let Some(fault) = other_act(&description) {
             faults.push(fault);
         }
@@ -175,11 +166,6 @@ impl DeviceFile {
         }
         Err(DeviceFileError::Faults(faults))
     }
-}
-
-fn names(what: &str, key: &str) -> bool {
-    what.split(|c: char| !c.is_alphanumeric() && c != '_')
-        .any(|w| w == key)
 }
 
 /// A class that belongs to the other act than the one claimed.

@@ -125,11 +125,11 @@ impl<'a> Interview<'a> {
         let line = format!("{key} = {value}\n");
         // What was written is read back: a file written in an unusual way (strings over several
         // lines, inline tables, dotted keys) is never damaged.
-        let faults = self.description().faults.errors();
+        let before = self.description();
+        let faults = before.faults.errors();
         let kept = |text: &str| {
             let bytes = text.as_bytes().to_vec();
             let read = Description::read(self.law, &self.name, bytes, self.include);
-            let before = self.description();
             let same = before.sections.iter().all(|(name, block)| {
                 let now = read.sections.get(name);
                 block.facts.iter().all(|(k, f)| {
@@ -139,8 +139,7 @@ impl<'a> Interview<'a> {
             });
             read.fact(&question.path).is_some() && read.faults.errors() == faults && same
         };
-        let description = self.description();
-        let after = description
+        let after = before
             .sections
             .get(section)
             // A section that stands in an included file only is begun here; the reader joins them.

@@ -27,7 +27,10 @@ pub use classify::{
 };
 pub use clock::{ClockError, Deadline, deadlines, events};
 pub use condition::{Condition, Decision, Known, Lookup, Test, Truth};
-pub use description::{Block, Description, FILE_BYTES_MAX, Fact, TEXT_CHARS_MAX, Value};
+pub use description::{
+    Block, Description, FILE_BYTES_MAX, Fact, TEXT_CHARS_MAX, Value, folder_of, read_bounded,
+    within,
+};
 pub use device_file::{
     Classification, DeviceFile, DeviceFileError, EndpointPlan, Identification, IntendedPurpose,
     Oversight, ValidationPlan,

@@ -105,14 +105,9 @@ impl Reader<'_> {
     }
 
     fn file(&mut self, name: &str, bytes: Vec<u8>, chain: &mut Vec<String>) {
-        let text = match std::str::from_utf8(&bytes) {
-            Ok(text) => text.to_owned(),
-            // Bytes that are no UTF-8 are replaced, so that the rest of the file is still checked.
-            Err(_) => String::from_utf8_lossy(&bytes).into_owned(),
-        };
-        let text = text
-            .strip_prefix('\u{feff}')
-            .map_or(text.clone(), str::to_owned);
+        // Bytes that are no UTF-8 are replaced, so that the rest of the file is still checked.
+        let text = String::from_utf8_lossy(&bytes);
+        let text = text.strip_prefix('\u{feff}').unwrap_or(&text).to_owned();
         let index = self.out.sources.len();
         self.out
             .sources
@@ -355,16 +350,7 @@ impl Reader<'_> {
                     let at = self.at(source, item.span().start);
                     if let DeValue::Table(table) = item.get_ref() {
                         let block = self.block(source, section, table, at);
-                        for field in section.field.iter().filter(|f| f.needed.is_some()) {
-                            if !block.facts.contains_key(&field.key) {
-                                self.error(
-                                    block.place.clone(),
-                                    format!("{} is missing in {bracket}", field.key),
-                                    &field.cite,
-                                    format!("add {} = {}", field.key, field.kind.example()),
-                                );
-                            }
-                        }
+                        self.needed(&section.field, &block, &bracket);
                         self.twice(section, &block);
                         self.out
                             .repeated
@@ -391,6 +377,20 @@ impl Reader<'_> {
                 &section.cite,
                 format!("write it as {bracket}"),
             ),
+        }
+    }
+
+    /// What a block must hold and does not.
+    fn needed(&mut self, fields: &[Field], block: &Block, whole: &str) {
+        for field in fields.iter().filter(|f| f.needed.is_some()) {
+            if !block.written.contains(&field.key) {
+                self.error(
+                    block.place.clone(),
+                    format!("{} is missing in {whole}", field.key),
+                    &field.cite,
+                    format!("add {} = {}", field.key, field.kind.example()),
+                );
+            }
         }
     }
 
@@ -442,6 +442,7 @@ impl Reader<'_> {
                 before.facts.insert(key, fact);
             }
         }
+        before.written.extend(block.written);
         before
     }
 
@@ -498,6 +499,7 @@ impl Reader<'_> {
                 continue;
             }
             if let Some(field) = section.field.iter().find(|f| f.key == name) {
+                block.written.insert(name.to_owned());
                 if let Some(value) = self.value(source, field, value) {
                     block
                         .facts
@@ -682,6 +684,17 @@ impl Reader<'_> {
                         format!("write {key} = [{{ ... }}]"),
                     );
                 }
+                let section = Section {
+                    name: field.key.clone(),
+                    title: field.ask.clone(),
+                    cite: field.cite.clone(),
+                    module: false,
+                    repeat: true,
+                    free: false,
+                    value: None,
+                    needed: None,
+                    field: field.item.clone(),
+                };
                 let mut out = Vec::new();
                 for item in items?.iter().take(ENTRIES_MAX) {
                     let at = self.at(source, item.span().start);
@@ -694,28 +707,8 @@ impl Reader<'_> {
                         );
                         continue;
                     };
-                    let section = Section {
-                        name: field.key.clone(),
-                        title: field.ask.clone(),
-                        cite: field.cite.clone(),
-                        module: false,
-                        repeat: true,
-                        free: false,
-                        value: None,
-                        needed: None,
-                        field: field.item.clone(),
-                    };
                     let block = self.block(source, &section, table, at);
-                    for inner in field.item.iter().filter(|f| f.needed.is_some()) {
-                        if !table.iter().any(|(k, _)| k.get_ref().as_ref() == inner.key) {
-                            self.error(
-                                block.place.clone(),
-                                format!("{} is missing in {key}", inner.key),
-                                &inner.cite,
-                                format!("add {} = {}", inner.key, inner.kind.example()),
-                            );
-                        }
-                    }
+                    self.needed(&section.field, &block, key);
                     out.push(block);
                 }
                 Some(Value::Tables(out))

@@ -9,9 +9,10 @@ use candour_device::Workspace;
 use candour_ledger::View;
 use candour_record::{Answer, AnsweredStep, AppliedRule, Classified, Digest, Event, Record};
 use candour_regulation::{
-    ChangeReport, Class, Description, FactUsed, Files, Findings, Interview, Law, OnHand, Report,
-    RuleOutcome, Severity, State, Status, Truth, Value, Version, assess_change, check, classify,
-    contradictions, deadlines, events, result_text,
+    ChangeReport, Class, Description, FILE_BYTES_MAX, FactUsed, Files, Findings, Interview, Law,
+    ModuleReport, OnHand, Report, RuleOutcome, Severity, State, Status, Truth, Value, Version,
+    assess_change, check, classify, contradictions, deadlines, events, folder_of, read_bounded,
+    result_text, within,
 };
 use serde_json::json;
 
@@ -23,7 +24,6 @@ use crate::{Done, cli, commands, say};
 pub(crate) struct Opened {
     pub(crate) description: Description,
     pub(crate) path: PathBuf,
-    pub(crate) folder: PathBuf,
     /// As the user named it, for commands.
     pub(crate) named: String,
 }
@@ -47,7 +47,6 @@ pub(crate) fn open(device: &Path) -> Result<Opened, Failure> {
     })?;
     Ok(Opened {
         description,
-        folder: path.parent().map(Path::to_owned).unwrap_or_default(),
         path,
         named: device.display().to_string(),
     })
@@ -83,31 +82,21 @@ impl Opened {
 
     /// Why a file that the device file names cannot serve as a text; nothing where it can.
     fn unfit(&self, path: &str) -> Option<String> {
-        let real = match std::fs::canonicalize(self.folder().join(path)) {
-            Ok(real) => real,
+        let bytes = match within(self.folder(), path).and_then(|real| read_bounded(&real)) {
+            Ok(bytes) => bytes,
             Err(e) => return Some(e.to_string()),
         };
-        let within = std::fs::canonicalize(self.folder()).is_ok_and(|f| real.starts_with(f));
-        if !within {
-            return Some("it lies outside the device's folder".into());
-        }
-        if !real.is_file() {
-            return Some("it is no regular file".into());
-        }
-        match std::fs::read(&real).map(String::from_utf8) {
-            Ok(Ok(text)) if text.trim().is_empty() => Some("it is empty".into()),
-            Ok(Ok(_)) => None,
-            Ok(Err(_)) => Some("it is not UTF-8 text".into()),
-            Err(e) => Some(e.to_string()),
+        // Of a long file only the beginning is looked at, where a character may be cut.
+        let cut = bytes.len() as u64 > FILE_BYTES_MAX;
+        match std::str::from_utf8(&bytes) {
+            Ok(text) if text.trim().is_empty() => Some("it is empty".into()),
+            Err(e) if !cut || e.error_len().is_some() => Some("it is not UTF-8 text".into()),
+            _ => None,
         }
     }
 
     fn folder(&self) -> &Path {
-        if self.folder.as_os_str().is_empty() {
-            Path::new(".")
-        } else {
-            &self.folder
-        }
+        folder_of(&self.path)
     }
 
     /// What lies at hand: texts in the folder, records in a workspace.
@@ -121,8 +110,11 @@ impl Opened {
                 let Value::Text(path) = &fact.value else {
                     continue;
                 };
-                let is_path = section != "validation" || name == "cohort";
-                match self.unfit(path).filter(|_| is_path) {
+                // Of the validation only the cohort is a file.
+                if section == "validation" && name != "cohort" {
+                    continue;
+                }
+                match self.unfit(path) {
                     Some(why) => {
                         unreadable.insert(key, why);
                     }
@@ -169,9 +161,9 @@ pub(crate) fn report(device: &Opened) -> Result<Report, Failure> {
     Ok(classify(law()?, &device.description))
 }
 
-/// The report as `--json` prints it, and as the sealed digest covers it.
-fn printed(report: &Report) -> Result<String, Failure> {
-    serde_json::to_string_pretty(report).map_err(|e| Failure::Storage(e.to_string()))
+/// JSON as it is printed; of a report, what the sealed digest covers.
+fn pretty(value: &impl serde::Serialize) -> Result<String, Failure> {
+    serde_json::to_string_pretty(value).map_err(|e| Failure::Storage(e.to_string()))
 }
 
 fn names(range: Option<(Class, Class)>) -> Vec<String> {
@@ -219,7 +211,7 @@ pub(crate) fn classified(report: &Report) -> Result<Event, Failure> {
             .iter()
             .map(|e| format!("{}, {}", e.name, e.edition))
             .collect(),
-        report: Digest::of(printed(report)?.as_bytes()),
+        report: Digest::of(pretty(report)?.as_bytes()),
         software: SOFTWARE.into(),
     }))
 }
@@ -241,11 +233,7 @@ pub(crate) fn seal(
         .map(|s| s.index)
         .ok_or_else(|| Failure::Storage("nothing was sealed".into()))?;
     let dir = workspace.dir.join("regulation").join(device.model());
-    std::fs::create_dir_all(&dir)?;
-    candour_device::write_atomic(
-        &dir.join("classification.json"),
-        printed(report)?.as_bytes(),
-    )?;
+    candour_device::write_atomic(&dir.join("classification.json"), pretty(report)?.as_bytes())?;
     Ok(index)
 }
 
@@ -258,7 +246,6 @@ pub(crate) fn write_page(
     let on_hand = device.on_hand(Some(&workspace.dir))?;
     let findings = check(law()?, &device.description, report, &on_hand);
     let dir = workspace.dir.join("regulation").join(device.model());
-    std::fs::create_dir_all(&dir)?;
     let path = dir.join("regulation.html");
     let page = crate::regulation_page::page(&device.description, report, &findings)?;
     candour_device::write_atomic(&path, page.as_bytes())?;
@@ -275,9 +262,8 @@ fn write_html(path: &Path, page: &str) -> Done {
         )));
     }
     if path.exists() {
-        let before = std::fs::read(path).unwrap_or_default();
-        let page = before.is_empty() || before.to_ascii_lowercase().starts_with(b"<!doctype html");
-        if !path.is_file() || !page {
+        let stands = read_bounded(path).unwrap_or_else(|_| b"unreadable".to_vec());
+        if !stands.is_empty() && !stands.to_ascii_lowercase().starts_with(b"<!doctype html") {
             return Err(Failure::Misuse(format!(
                 "{}: something other than a page stands there; give another file with --html",
                 path.display()
@@ -290,9 +276,7 @@ fn write_html(path: &Path, page: &str) -> Done {
 pub(crate) fn classify_command(args: &cli::Classify) -> Done {
     let law = law()?;
     if args.schema {
-        let text = serde_json::to_string_pretty(&law.schema.json_schema())
-            .map_err(|e| Failure::Storage(e.to_string()))?;
-        say(text);
+        say(pretty(&law.schema.json_schema())?);
         return Ok(());
     }
     let Some(device) = &args.device else {
@@ -307,13 +291,13 @@ pub(crate) fn classify_command(args: &cli::Classify) -> Done {
     // A pipeline that asked for JSON gets its faults as JSON.
     if args.json && opened.description.faults.errors() > 0 {
         let body = json!({ "file": opened.path.display().to_string(), "diagnostics": opened.description.faults.0 });
-        say(serde_json::to_string_pretty(&body).map_err(|e| Failure::Storage(e.to_string()))?);
+        say(pretty(&body)?);
     }
     opened.sound()?;
     let report = classify(law, &opened.description);
     let against = contradictions(law, &opened.description, &report);
     if args.json {
-        say(printed(&report)?);
+        say(pretty(&report)?);
     } else {
         say(text(law, &report, args.explain));
     }
@@ -415,6 +399,17 @@ pub(crate) fn role_words(role: Option<&str>) -> &'static str {
         Some("annex_xvi") => "a product of Annex XVI",
         Some("mdsw") => "medical device software",
         _ => "a device",
+    }
+}
+
+/// What came out for a module.
+pub(crate) fn module_words(m: &ModuleReport) -> String {
+    let regulation = m.regulation.as_deref().unwrap_or("MDR or IVDR");
+    match (m.qualifies, m.class, m.class_range) {
+        (Some(false), _, _) => "not a device".into(),
+        (_, Some(class), _) => format!("{regulation} class {}", class.name()),
+        (_, None, Some((l, h))) => format!("{regulation} class {} to {}", l.name(), h.name()),
+        _ => "open".into(),
     }
 }
 
@@ -544,21 +539,7 @@ fn text(law: &Law, report: &Report, explain: bool) -> String {
     if !report.modules.is_empty() {
         out.push("\nMODULES".into());
         for m in &report.modules {
-            let class = match (m.qualifies, m.class, m.class_range) {
-                (Some(false), _, _) => "not a device".to_owned(),
-                (_, Some(c), _) => format!(
-                    "{} class {}",
-                    m.regulation.as_deref().unwrap_or(""),
-                    c.name()
-                ),
-                (_, None, Some((l, h))) => format!(
-                    "{} class {} to {}",
-                    m.regulation.as_deref().unwrap_or("MDR or IVDR"),
-                    l.name(),
-                    h.name()
-                ),
-                _ => "open".into(),
-            };
+            let class = module_words(m);
             let rule = m
                 .rule
                 .as_ref()
@@ -767,13 +748,13 @@ fn ask(law: &'static Law, device: &Path) -> Done {
         }
         Ok(())
     };
-    let text = match std::fs::read_to_string(&path) {
-        Ok(text) => text,
+    let text = match read_bounded(&path).map(String::from_utf8) {
+        Ok(Ok(text)) => text,
+        Ok(Err(e)) => return Err(Failure::Misuse(format!("{}: {e}", path.display()))),
         Err(e) if e.kind() == io::ErrorKind::NotFound => String::new(),
         Err(e) => return Err(Failure::Misuse(format!("{}: {e}", path.display()))),
     };
-    let folder = path.parent().map(Path::to_owned).unwrap_or_default();
-    let include = |name: &str| std::fs::read(folder.join(name));
+    let include = |name: &str| read_bounded(&within(folder_of(&path), name)?);
     let mut interview = Interview::new(law, &path.display().to_string(), &text, &include);
     let faults = interview.description().faults;
     if faults.errors() > 0 {
@@ -868,7 +849,7 @@ pub(crate) fn check_command(args: &cli::Check) -> Done {
             "summary": findings.summary,
             "next": findings.next,
         });
-        say(serde_json::to_string_pretty(&body).map_err(|e| Failure::Storage(e.to_string()))?);
+        say(pretty(&body)?);
     } else {
         if !args.summary {
             for d in findings
@@ -1145,9 +1126,8 @@ fn files(device: &Opened) -> Result<Files, Failure> {
                 ("validation", _) => continue,
                 _ => format!("files.texts.{name}"),
             };
-            let path = device.folder().join(path);
-            if path.is_file() {
-                out.insert(key, Digest::of(&std::fs::read(path)?).to_string());
+            if let Ok(real) = within(device.folder(), path) {
+                out.insert(key, Digest::of(&std::fs::read(real)?).to_string());
             }
         }
     }
@@ -1180,7 +1160,7 @@ fn against(law: &Law, new: &Opened, report: &Report, old: &Path, as_json: bool) 
             members.insert("before".into(), json!(verdict(&old_report)));
             members.insert("after".into(), json!(verdict(report)));
         }
-        say(serde_json::to_string_pretty(&body).map_err(|e| Failure::Storage(e.to_string()))?);
+        say(pretty(&body)?);
     } else {
         say(change_text(&old_report, report, &change));
     }
@@ -1339,10 +1319,9 @@ pub(crate) fn deadlines_command(args: &cli::Deadlines) -> Done {
     )
     .map_err(|e| Failure::Misuse(e.to_string()))?;
     if args.json {
-        say(serde_json::to_string_pretty(
+        say(pretty(
             &json!({ "event": event, "aware": aware, "deadlines": found }),
-        )
-        .map_err(|e| Failure::Storage(e.to_string()))?);
+        )?);
         return Ok(());
     }
     if found.is_empty() {

@@ -4,11 +4,11 @@
 
 use askama::Template;
 use candour_regulation::{
-    Class, Description, FactUsed, Findings, Report, Requirement, RuleOutcome, Severity, State,
+    Case, Class, Description, FactUsed, Findings, Report, Requirement, RuleOutcome, Severity, State,
 };
 
 use crate::failure::Failure;
-use crate::regulation::{capital, role_words, verdict};
+use crate::regulation::{capital, module_words, role_words, verdict};
 
 struct StepCell {
     number: usize,
@@ -209,13 +209,20 @@ fn table(report: &Report) -> Vec<TableRow> {
         let cells = ["treat_or_diagnose", "drive_management", "inform_management"]
             .iter()
             .map(|significance| {
-                let class = law.and_then(|law| {
-                    law.in_force().flat_map(|a| &a.case).find(|c| {
-                        let text = c.when.text();
-                        text.contains(&format!("situation is {situation} "))
-                            && text.ends_with(significance)
+                let cell = [
+                    ("information.situation", situation),
+                    ("information.significance", *significance),
+                ];
+                // A cell is the case that asks for just this pair of answers.
+                let asks = |case: &&Case| {
+                    let tests = case.when.tests();
+                    cell.iter().all(|(path, value)| {
+                        tests
+                            .iter()
+                            .any(|t| t.path == *path && t.values == [*value])
                     })
-                });
+                };
+                let class = law.and_then(|law| law.in_force().flat_map(|a| &a.case).find(asks));
                 TableCell {
                     class: class.map_or("", |c| c.class.name()),
                     here: here.0.as_deref() == Some(situation)
@@ -366,16 +373,7 @@ pub(crate) fn page(
             .iter()
             .map(|m| ModuleCell {
                 name: m.name.clone(),
-                result: match (m.qualifies, m.class, m.class_range) {
-                    (Some(false), _, _) => "not a device".into(),
-                    (_, Some(c), _) => format!(
-                        "{} class {}",
-                        m.regulation.as_deref().unwrap_or(""),
-                        c.name()
-                    ),
-                    (_, _, Some((l, h))) => format!("class {} to {}", l.name(), h.name()),
-                    _ => "open".into(),
-                },
+                result: module_words(m),
                 because: m
                     .rule
                     .as_ref()
