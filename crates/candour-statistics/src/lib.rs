@@ -1,9 +1,17 @@
-//! Numbers with intervals: pure arithmetic on counts and scores, without a clock, a file or a record.
+//! Numbers with intervals: pure arithmetic on columns, without a clock, a file or a record.
 //!
-//! Each function names its source. What cannot be estimated is `None`, never a made-up number.
+//! Every statistic stands in the [`catalogue`] with its formula, source and assumptions. What cannot
+//! be estimated is said with its reason ([`StatisticsError::NotEstimable`]), never a made-up number.
 
-mod proportion;
-mod roc;
+pub mod catalogue;
+pub mod distribution;
+mod number;
+pub mod proportion;
+pub mod random;
+pub mod rank;
+pub mod resample;
+pub mod roc;
 
-pub use proportion::{Interval, Proportion, StatisticsError, normal_quantile, wilson_interval};
+pub use number::{Answer, Cell, Curve, Figure, Interval, Number, StatisticsError, Table};
+pub use proportion::{Proportion, wilson_interval};
 pub use roc::{Auc, delong_auc};

@@ -2,7 +2,9 @@
 
 use serde::Serialize;
 
-use crate::proportion::{Interval, StatisticsError, normal_quantile};
+use crate::distribution::two_sided_z;
+use crate::number::{Interval, StatisticsError};
+use crate::rank::placements;
 
 /// An AUC with DeLong's variance.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]
@@ -31,29 +33,18 @@ pub fn delong_auc(
     negative: &[f64],
     level: f64,
 ) -> Result<Option<Auc>, StatisticsError> {
-    let z = normal_quantile(level)?;
+    let z = two_sided_z(level)?;
     if positive.iter().chain(negative).any(|s| s.is_nan()) {
-        return Err(StatisticsError::Score);
+        return Err(StatisticsError::Data(
+            "a score is not a number; refuse the case before its score is counted".into(),
+        ));
     }
     let (m, n) = (positive.len(), negative.len());
     if m < 2 || n < 2 {
         return Ok(None);
     }
-    let all: Vec<f64> = positive.iter().chain(negative).copied().collect();
-    let pooled = midranks(&all);
-    let (pooled_positive, pooled_negative) = pooled.split_at(m);
     let (mf, nf) = (m as f64, n as f64);
-    // The structural components: for each case, the share of the other class it ranks rightly against.
-    let v10: Vec<f64> = pooled_positive
-        .iter()
-        .zip(midranks(positive))
-        .map(|(all, own)| (all - own) / nf)
-        .collect();
-    let v01: Vec<f64> = pooled_negative
-        .iter()
-        .zip(midranks(negative))
-        .map(|(all, own)| 1.0 - (all - own) / mf)
-        .collect();
+    let (v10, v01) = placements(positive, negative);
     let value = v10.iter().sum::<f64>() / mf;
     let variance = sample_variance(&v10, value) / mf + sample_variance(&v01, value) / nf;
     let half = z * variance.sqrt();
@@ -73,24 +64,6 @@ pub fn delong_auc(
 
 fn sample_variance(values: &[f64], mean: f64) -> f64 {
     values.iter().map(|v| (v - mean).powi(2)).sum::<f64>() / (values.len() as f64 - 1.0)
-}
-
-/// Ranks from 1, equal values sharing the mean of their ranks.
-fn midranks(values: &[f64]) -> Vec<f64> {
-    let mut order: Vec<(usize, f64)> = values.iter().copied().enumerate().collect();
-    order.sort_by(|a, b| a.1.total_cmp(&b.1));
-    let mut ranks = vec![0.0; values.len()];
-    let mut before = 0usize;
-    for ties in order.chunk_by(|a, b| a.1 == b.1) {
-        let rank = before as f64 + (ties.len() as f64 + 1.0) / 2.0;
-        for (at, _) in ties {
-            if let Some(slot) = ranks.get_mut(*at) {
-                *slot = rank;
-            }
-        }
-        before += ties.len();
-    }
-    ranks
 }
 
 #[cfg(test)]
@@ -141,10 +114,10 @@ mod tests {
     fn too_few_cases_are_not_estimable_and_no_number_is_refused() {
         assert_eq!(delong_auc(&[0.5], &[0.1, 0.2], 0.95), Ok(None));
         assert_eq!(delong_auc(&[0.5, 0.4], &[], 0.95), Ok(None));
-        assert_eq!(
+        assert!(matches!(
             delong_auc(&[f64::NAN, 0.4], &[0.1, 0.2], 0.95),
-            Err(StatisticsError::Score)
-        );
+            Err(StatisticsError::Data(_))
+        ));
     }
 
     proptest! {

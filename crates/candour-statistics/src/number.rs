@@ -1,0 +1,315 @@
+//! What a statistic answers: numbers with intervals, or the reason why there is none.
+
+use serde::{Serialize, Serializer};
+
+/// An interval with its nominal coverage.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+pub struct Interval {
+    /// Lower limit.
+    #[serde(serialize_with = "real")]
+    pub lower: f64,
+    /// Upper limit.
+    #[serde(serialize_with = "real")]
+    pub upper: f64,
+    /// Nominal coverage, such as 0.95.
+    pub level: f64,
+}
+
+/// Why a statistic was not computed.
+#[derive(Clone, Debug, PartialEq, thiserror::Error)]
+pub enum StatisticsError {
+    /// The data are sound, but this statistic has no value for them: one class only, no cases,
+    /// a constant score. Not a fault of the caller: it is printed where the number would stand.
+    #[error("not estimable: {0}")]
+    NotEstimable(String),
+    /// A setting or argument out of its range.
+    #[error("{setting} is {found}; {allowed}")]
+    Setting {
+        /// Its name.
+        setting: String,
+        /// What was given.
+        found: String,
+        /// What is allowed, and an example.
+        allowed: String,
+    },
+    /// A value that the column cannot hold.
+    #[error("column `{column}`, row {}: {what}", .row + 1)]
+    Value {
+        /// The column's role or name.
+        column: String,
+        /// The row, from 0.
+        row: usize,
+        /// What is wrong, and what mends it.
+        what: String,
+    },
+    /// Columns or counts that contradict each other, or one that is missing.
+    #[error("{0}")]
+    Data(String),
+}
+
+impl StatisticsError {
+    /// The data are sound, but the statistic has no value for them.
+    #[must_use]
+    pub fn not_estimable(reason: impl Into<String>) -> Self {
+        Self::NotEstimable(reason.into())
+    }
+
+    /// A setting out of its range.
+    #[must_use]
+    pub fn setting(
+        setting: impl Into<String>,
+        found: impl std::fmt::Display,
+        allowed: impl Into<String>,
+    ) -> Self {
+        Self::Setting {
+            setting: setting.into(),
+            found: found.to_string(),
+            allowed: allowed.into(),
+        }
+    }
+}
+
+/// One number of an answer, by name, with what is needed to read it: definition, interval, n.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Number {
+    /// Its name, unique within the answer: `sensitivity`, `auc`, `difference`, `p_value`.
+    pub name: String,
+    /// The definition or estimator, for rivals that share a name: `auc.mann-whitney`,
+    /// `ece.event.equal-width.l1`, `hd95.max-of-directed`.
+    pub definition: String,
+    /// The estimate; none where it is not estimable.
+    #[serde(serialize_with = "optional_real")]
+    pub value: Option<f64>,
+    /// Standard error, where the method gives one.
+    #[serde(serialize_with = "optional_real")]
+    pub standard_error: Option<f64>,
+    /// Its interval, where there is one.
+    pub interval: Option<Interval>,
+    /// How the interval is made: `wilson`, `delong`, `bootstrap.percentile`.
+    pub interval_method: Option<String>,
+    /// How many units it rests on (cases, lesions, readings: whatever the entry counts).
+    pub n: u64,
+    /// Why there is no value or no interval.
+    pub not_estimable: Option<String>,
+}
+
+impl Number {
+    /// A number without an interval, such as a p-value or a count.
+    #[must_use]
+    pub fn plain(name: impl Into<String>, definition: impl Into<String>, value: f64, n: usize) -> Self {
+        Self {
+            name: name.into(),
+            definition: definition.into(),
+            value: Some(value),
+            standard_error: None,
+            interval: None,
+            interval_method: None,
+            n: n as u64,
+            not_estimable: None,
+        }
+    }
+
+    /// The place of a number that is not estimable, with the reason.
+    #[must_use]
+    pub fn none(
+        name: impl Into<String>,
+        definition: impl Into<String>,
+        n: usize,
+        reason: impl Into<String>,
+    ) -> Self {
+        Self {
+            name: name.into(),
+            definition: definition.into(),
+            value: None,
+            standard_error: None,
+            interval: None,
+            interval_method: None,
+            n: n as u64,
+            not_estimable: Some(reason.into()),
+        }
+    }
+
+    /// With this interval, made by `method`.
+    #[must_use]
+    pub fn with_interval(mut self, interval: Interval, method: impl Into<String>) -> Self {
+        self.interval = Some(interval);
+        self.interval_method = Some(method.into());
+        self
+    }
+
+    /// With this standard error.
+    #[must_use]
+    pub fn with_standard_error(mut self, standard_error: f64) -> Self {
+        self.standard_error = Some(standard_error);
+        self
+    }
+
+    /// A value without an interval, and why there is none.
+    #[must_use]
+    pub fn without_interval(mut self, reason: impl Into<String>) -> Self {
+        self.not_estimable = Some(reason.into());
+        self
+    }
+
+    /// The number that a computation gave, or its place with the reason when it is not estimable.
+    ///
+    /// # Errors
+    /// Every error but [`StatisticsError::NotEstimable`] passes through.
+    pub fn from_result(
+        name: impl Into<String>,
+        definition: impl Into<String>,
+        n: usize,
+        result: Result<Number, StatisticsError>,
+    ) -> Result<Self, StatisticsError> {
+        match result {
+            Ok(number) => Ok(number),
+            Err(StatisticsError::NotEstimable(reason)) => {
+                Ok(Self::none(name, definition, n, reason))
+            }
+            Err(other) => Err(other),
+        }
+    }
+}
+
+/// What a figure shows; the page and the report draw each kind in one way.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Figure {
+    /// x: 1 - specificity, y: sensitivity.
+    Roc,
+    /// x: recall, y: precision.
+    PrecisionRecall,
+    /// x: predicted probability, y: observed share.
+    Calibration,
+    /// x: predicted probability (left edge of the bin), y: count.
+    Histogram,
+    /// x: threshold probability, y: net benefit.
+    DecisionCurve,
+    /// x: mean of two measurements, y: their difference.
+    BlandAltman,
+    /// x: false positives per image, y: share of lesions found.
+    Froc,
+    /// x: index in time, y: the chart's statistic.
+    ControlChart,
+    /// One point each row with its interval; x: estimate, y: row number; labels in `labels`.
+    Forest,
+    /// x: coverage, y: risk.
+    RiskCoverage,
+}
+
+/// A line or a cloud of points of a figure.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Curve {
+    /// The figure it belongs to.
+    pub figure: Figure,
+    /// What the legend says: `model A`, `all`, `lower limit`.
+    pub label: String,
+    /// Horizontal positions.
+    #[serde(serialize_with = "reals")]
+    pub x: Vec<f64>,
+    /// Vertical positions, as many.
+    #[serde(serialize_with = "reals")]
+    pub y: Vec<f64>,
+    /// Lower limits of `y` (of `x` in a forest plot), as many, or none.
+    #[serde(serialize_with = "reals")]
+    pub lower: Vec<f64>,
+    /// Upper limits, as many, or none.
+    #[serde(serialize_with = "reals")]
+    pub upper: Vec<f64>,
+    /// A label for each point, or none (rows of a forest plot; thresholds of an ROC curve).
+    pub labels: Vec<String>,
+}
+
+impl Curve {
+    /// A curve without limits and labels.
+    #[must_use]
+    pub fn line(figure: Figure, label: impl Into<String>, x: Vec<f64>, y: Vec<f64>) -> Self {
+        Self {
+            figure,
+            label: label.into(),
+            x,
+            y,
+            lower: Vec::new(),
+            upper: Vec::new(),
+            labels: Vec::new(),
+        }
+    }
+}
+
+/// A cell of a table.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[serde(untagged)]
+pub enum Cell {
+    /// A count or index.
+    Whole(i64),
+    /// A real number.
+    #[serde(serialize_with = "real")]
+    Real(f64),
+    /// A word.
+    Text(String),
+    /// Nothing to show, or not estimable.
+    None,
+}
+
+/// A table of an answer: per group, per bin, per threshold.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Table {
+    /// What it shows.
+    pub name: String,
+    /// Names of its columns.
+    pub columns: Vec<String>,
+    /// Its rows, each as long as `columns`.
+    pub rows: Vec<Vec<Cell>>,
+}
+
+/// Everything one entry of the catalogue answers.
+#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+pub struct Answer {
+    /// The numbers, the main one first.
+    pub numbers: Vec<Number>,
+    /// Tables, where there are any.
+    pub tables: Vec<Table>,
+    /// Figures, where there are any.
+    pub curves: Vec<Curve>,
+    /// What the reader must know: a boundary hit, a convention chosen, a limit clipped.
+    pub notes: Vec<String>,
+}
+
+impl Answer {
+    /// The number of this name.
+    #[must_use]
+    pub fn number(&self, name: &str) -> Option<&Number> {
+        self.numbers.iter().find(|n| n.name == name)
+    }
+}
+
+/// JSON has no infinity: an infinite number is written as the word `inf` or `-inf`, and one that is
+/// not a number as `nan`, never as null.
+fn real<S: Serializer>(value: &f64, serializer: S) -> Result<S::Ok, S::Error> {
+    if value.is_finite() {
+        serializer.serialize_f64(*value)
+    } else if value.is_nan() {
+        serializer.serialize_str("nan")
+    } else if *value > 0.0 {
+        serializer.serialize_str("inf")
+    } else {
+        serializer.serialize_str("-inf")
+    }
+}
+
+fn optional_real<S: Serializer>(value: &Option<f64>, serializer: S) -> Result<S::Ok, S::Error> {
+    match value {
+        Some(v) => real(v, serializer),
+        None => serializer.serialize_none(),
+    }
+}
+
+fn reals<S: Serializer>(values: &[f64], serializer: S) -> Result<S::Ok, S::Error> {
+    struct One<'a>(&'a f64);
+    impl Serialize for One<'_> {
+        fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+            real(self.0, serializer)
+        }
+    }
+    serializer.collect_seq(values.iter().map(One))
+}
