@@ -198,6 +198,27 @@ pub const CLUSTER: Role = Role {
     missing: false,
 };
 
+/// Every entry, by group and in the order of its module.
+pub fn entries() -> impl Iterator<Item = &'static Entry> {
+    MODULES.iter().flat_map(|m| m.iter())
+}
+
+/// The entry of this id.
+#[must_use]
+pub fn entry(id: &str) -> Option<&'static Entry> {
+    entries().find(|e| e.id == id)
+}
+
+const MODULES: &[&[Entry]] = &[];
+
+/// Whether a setting's value, as typed, is of its kind and within its range.
+///
+/// # Errors
+/// When it is not.
+pub fn check_setting(setting: &Setting, text: &str) -> Result<(), StatisticsError> {
+    parse(setting, text).map(|_| ())
+}
+
 /// Labels as codes into their sorted names.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Labels {

@@ -1,0 +1,96 @@
+//! What a report of a diagnostic accuracy study must tell, as data: the items of STARD 2015, STARD-AI
+//! and CLAIM 2024 in one order, each with what answers it (`checklist.toml`).
+
+use std::sync::LazyLock;
+
+use serde::{Deserialize, Serialize};
+
+/// What answers an item.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Deserialize, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Shows {
+    /// A text of the plan's `[report]`.
+    Text,
+    /// The plan's objectives and endpoints with their goals.
+    Objectives,
+    /// Data files, keys, inclusion.
+    Data,
+    /// How missing and indeterminate results count.
+    Handling,
+    /// The statistics with formula, source and settings.
+    Methods,
+    /// Subgroups as planned, and multiplicity.
+    PlannedSubgroups,
+    /// Who was analysed.
+    Flow,
+    /// The endpoints' numbers with their intervals, and figures.
+    Endpoints,
+    /// The other ways of counting missing and indeterminate results.
+    Indeterminate,
+    /// The subgroups' numbers.
+    Subgroups,
+    /// Plan, data and result digests, and the ledger's records.
+    Registration,
+    /// Version of the software and how to compute everything again.
+    Reproduction,
+}
+
+/// One item.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct Item {
+    /// Its key; where a text answers it, also the key in `[report]`.
+    pub key: String,
+    /// The report's section.
+    pub section: String,
+    /// Its title.
+    pub title: String,
+    /// What it asks, in our words.
+    pub asks: String,
+    /// Item numbers of STARD 2015.
+    #[serde(default)]
+    pub stard: Vec<String>,
+    /// Item numbers of STARD-AI (2025), where they could be verified.
+    #[serde(default)]
+    pub stard_ai: Vec<String>,
+    /// Item numbers of CLAIM 2024.
+    #[serde(default)]
+    pub claim: Vec<String>,
+    /// What answers it.
+    pub shows: Shows,
+}
+
+/// All items.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct Checklist {
+    /// Where the numbers come from, and what could not be verified.
+    pub sources: Vec<String>,
+    /// The items, in the order of the report.
+    pub item: Vec<Item>,
+}
+
+static CHECKLIST: LazyLock<Checklist> = LazyLock::new(|| {
+    // A test holds that the file reads.
+    toml::from_str(include_str!("checklist.toml")).unwrap_or(Checklist {
+        sources: Vec::new(),
+        item: Vec::new(),
+    })
+});
+
+impl Checklist {
+    /// The checklist.
+    #[must_use]
+    pub fn get() -> &'static Self {
+        &CHECKLIST
+    }
+
+    /// The keys of `[report]`: the items that a text answers.
+    pub fn keys() -> impl Iterator<Item = &'static str> {
+        CHECKLIST
+            .item
+            .iter()
+            .filter(|i| i.shows == Shows::Text)
+            .map(|i| i.key.as_str())
+    }
+}

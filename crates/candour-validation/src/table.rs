@@ -1,0 +1,635 @@
+//! Tables as they arrive: CSV, JSON lines and Parquet, with the place of each row kept, so that
+//! every fault names file and row. Errors never repeat a cell's content: it may be personal.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use candour_record::Digest;
+
+/// The longest file that is read.
+pub const FILE_BYTES_MAX: u64 = 4 << 30;
+/// The most rows of one file.
+const ROWS_MAX: usize = 20_000_000;
+/// The most columns of one file.
+const COLUMNS_MAX: usize = 10_000;
+/// Rows that one error names at most.
+const NAMED_MAX: usize = 5;
+
+/// A fault of a table, with its place.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{file}{}: {what}", .row.map_or_else(String::new, |r| format!(":{r}")))]
+pub struct TableError {
+    /// The file's name.
+    pub file: String,
+    /// The line of the file (of CSV and JSON lines) or the row (of Parquet), from 1.
+    pub row: Option<u64>,
+    /// What is wrong, and what mends it.
+    pub what: String,
+}
+
+/// A table of cells as text, column by column.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Table {
+    /// The file's name, for messages and for the report.
+    pub name: String,
+    /// SHA-256 of the bytes.
+    pub digest: Digest,
+    /// How many bytes.
+    pub bytes: u64,
+    columns: Vec<String>,
+    /// One list of cells for each column.
+    cells: Vec<Vec<String>>,
+    /// The line or row of the file for each row of the table.
+    places: Vec<u64>,
+}
+
+impl Table {
+    /// Reads a file by the ending of its name: `.csv`, `.tsv`, `.jsonl`, `.ndjson`, `.parquet`.
+    ///
+    /// # Errors
+    /// For an unknown ending, and for what the format forbids, with the row.
+    pub fn read(name: &str, bytes: Vec<u8>) -> Result<Self, TableError> {
+        let fault = |what: String| TableError {
+            file: name.to_owned(),
+            row: None,
+            what,
+        };
+        if bytes.len() as u64 > FILE_BYTES_MAX {
+            return Err(fault(format!("longer than {} GiB; split it", FILE_BYTES_MAX >> 30)));
+        }
+        let ending = name.rsplit('.').next().unwrap_or("").to_ascii_lowercase();
+        let digest = Digest::of(&bytes);
+        let size = bytes.len() as u64;
+        let mut out = match ending.as_str() {
+            "csv" | "tsv" | "txt" => Self::csv(name, &bytes),
+            "jsonl" | "ndjson" => Self::json_lines(name, &bytes),
+            "parquet" => Self::parquet(name, bytes),
+            _ => Err(fault(
+                "the ending of the name says no format that is read; give .csv, .tsv, .jsonl, .ndjson or .parquet".into(),
+            )),
+        }?;
+        out.digest = digest;
+        out.bytes = size;
+        if out.places.is_empty() {
+            return Err(fault("has a header but no row; nothing can be computed from it".into()));
+        }
+        Ok(out)
+    }
+
+    /// A table made in memory, such as sealed decisions; `digest` says what it was made from.
+    ///
+    /// # Errors
+    /// When a row has another number of cells than there are columns, or a column's name is there twice.
+    pub fn of_rows(
+        name: &str,
+        digest: Digest,
+        columns: &[&str],
+        rows: impl IntoIterator<Item = Vec<String>>,
+    ) -> Result<Self, TableError> {
+        let mut out = Self::empty(name, columns.iter().map(|c| (*c).to_owned()).collect())?;
+        for (n, row) in rows.into_iter().enumerate() {
+            out.push(n as u64 + 1, row)?;
+        }
+        out.digest = digest;
+        Ok(out)
+    }
+
+    fn empty(name: &str, columns: Vec<String>) -> Result<Self, TableError> {
+        let fault = |what: String| TableError {
+            file: name.to_owned(),
+            row: Some(1),
+            what,
+        };
+        if columns.len() > COLUMNS_MAX {
+            return Err(fault(format!(
+                "has {} columns; at most {COLUMNS_MAX} are read",
+                columns.len()
+            )));
+        }
+        let mut seen = BTreeSet::new();
+        for (at, column) in columns.iter().enumerate() {
+            if column.is_empty() {
+                return Err(fault(format!("column {} has no name; name it in the header", at + 1)));
+            }
+            if !seen.insert(column) {
+                return Err(fault(format!(
+                    "two columns are named `{}`; rename one",
+                    shown(column)
+                )));
+            }
+        }
+        Ok(Self {
+            name: name.to_owned(),
+            digest: Digest::of(b""),
+            bytes: 0,
+            cells: vec![Vec::new(); columns.len()],
+            columns,
+            places: Vec::new(),
+        })
+    }
+
+    fn push(&mut self, place: u64, row: Vec<String>) -> Result<(), TableError> {
+        if row.len() != self.columns.len() {
+            return Err(self.fault(
+                Some(place),
+                format!(
+                    "has {} fields, the header has {}; quote cells that hold the separator",
+                    row.len(),
+                    self.columns.len()
+                ),
+            ));
+        }
+        if self.places.len() >= ROWS_MAX {
+            return Err(self.fault(Some(place), format!("more than {ROWS_MAX} rows; split the file")));
+        }
+        for (column, cell) in self.cells.iter_mut().zip(row) {
+            column.push(cell);
+        }
+        self.places.push(place);
+        Ok(())
+    }
+
+    fn csv(name: &str, bytes: &[u8]) -> Result<Self, TableError> {
+        let text = text_of(name, bytes)?;
+        let separator = separator_of(text);
+        let mut reader = csv::ReaderBuilder::new()
+            .delimiter(separator)
+            .flexible(true)
+            .from_reader(text.as_bytes());
+        let unreadable = |e: &csv::Error| TableError {
+            file: name.to_owned(),
+            row: e.position().map(csv::Position::line),
+            what: "cannot be read as CSV; save it anew as CSV in UTF-8".into(),
+        };
+        let header = reader
+            .headers()
+            .map_err(|e| unreadable(&e))?
+            .iter()
+            .map(|h| h.trim().to_owned())
+            .collect::<Vec<String>>();
+        if header.iter().all(String::is_empty) {
+            return Err(TableError {
+                file: name.to_owned(),
+                row: Some(1),
+                what: "is empty; the first line names the columns".into(),
+            });
+        }
+        let mut out = Self::empty(name, header)?;
+        for row in reader.records() {
+            let row = row.map_err(|e| unreadable(&e))?;
+            let line = row.position().map_or(0, csv::Position::line);
+            out.push(line, row.iter().map(|c| c.trim().to_owned()).collect())?;
+        }
+        Ok(out)
+    }
+
+    fn json_lines(name: &str, bytes: &[u8]) -> Result<Self, TableError> {
+        let text = text_of(name, bytes)?;
+        let wrong = |line: u64, what: String| TableError {
+            file: name.to_owned(),
+            row: Some(line),
+            what,
+        };
+        let mut columns: Vec<String> = Vec::new();
+        let mut place: BTreeMap<String, usize> = BTreeMap::new();
+        let mut rows: Vec<(u64, BTreeMap<usize, String>)> = Vec::new();
+        for (line, text) in (1u64..).zip(text.lines()) {
+            if text.trim().is_empty() {
+                continue;
+            }
+            let object: Members = serde_json::from_str(text).map_err(|e| {
+                wrong(line, format!("is not a JSON object of plain values (column {}): each line is one object, each member a text, number, true, false or null, each name once", e.column()))
+            })?;
+            let mut row = BTreeMap::new();
+            for (key, value) in object.0 {
+                let at = *place.entry(key.clone()).or_insert_with(|| {
+                    columns.push(key);
+                    columns.len() - 1
+                });
+                row.insert(at, value);
+            }
+            if rows.len() >= ROWS_MAX {
+                return Err(wrong(line, format!("more than {ROWS_MAX} rows; split the file")));
+            }
+            rows.push((line, row));
+        }
+        if columns.is_empty() {
+            return Err(wrong(1, "holds no object; each line is one JSON object".into()));
+        }
+        let width = columns.len();
+        let mut out = Self::empty(name, columns)?;
+        for (line, mut row) in rows {
+            let cells = (0..width).map(|c| row.remove(&c).unwrap_or_default()).collect();
+            out.push(line, cells)?;
+        }
+        Ok(out)
+    }
+
+    fn parquet(name: &str, bytes: Vec<u8>) -> Result<Self, TableError> {
+        use parquet::file::reader::{FileReader as _, SerializedFileReader};
+        use parquet::record::Field;
+        // The reader's own words may repeat what the file holds.
+        let unreadable = || TableError {
+            file: name.to_owned(),
+            row: None,
+            what: "cannot be read as Parquet: damaged, encrypted or of an unknown encoding; write it anew with plain columns".into(),
+        };
+        let reader =
+            SerializedFileReader::new(bytes::Bytes::from(bytes)).map_err(|_| unreadable())?;
+        let schema = reader.metadata().file_metadata().schema();
+        let mut columns = Vec::new();
+        for field in schema.get_fields() {
+            if !field.is_primitive() {
+                return Err(TableError {
+                    file: name.to_owned(),
+                    row: None,
+                    what: format!(
+                        "column `{}` is nested; only plain columns are read",
+                        shown(field.name())
+                    ),
+                });
+            }
+            columns.push(field.name().to_owned());
+        }
+        if columns.is_empty() {
+            return Err(unreadable());
+        }
+        let mut out = Self::empty(name, columns)?;
+        let rows = reader.get_row_iter(None).map_err(|_| unreadable())?;
+        for (n, row) in (1u64..).zip(rows) {
+            let row = row.map_err(|_| unreadable())?;
+            let mut cells = Vec::with_capacity(out.columns.len());
+            for (_, field) in row.get_column_iter() {
+                cells.push(match field {
+                    Field::Null => String::new(),
+                    Field::Bool(v) => v.to_string(),
+                    Field::Byte(v) => v.to_string(),
+                    Field::Short(v) => v.to_string(),
+                    Field::Int(v) => v.to_string(),
+                    Field::Long(v) => v.to_string(),
+                    Field::UByte(v) => v.to_string(),
+                    Field::UShort(v) => v.to_string(),
+                    Field::UInt(v) => v.to_string(),
+                    Field::ULong(v) => v.to_string(),
+                    Field::Float(v) => v.to_string(),
+                    Field::Double(v) => v.to_string(),
+                    Field::Str(v) => v.trim().to_owned(),
+                    other => other.to_string(),
+                });
+            }
+            out.push(n, cells)?;
+        }
+        Ok(out)
+    }
+
+    /// How many rows.
+    #[must_use]
+    pub fn rows(&self) -> usize {
+        self.places.len()
+    }
+
+    /// The names of the columns.
+    #[must_use]
+    pub fn columns(&self) -> &[String] {
+        &self.columns
+    }
+
+    /// The cells of a column.
+    ///
+    /// # Errors
+    /// When there is no such column; the message lists those there are, nearest first.
+    pub fn column(&self, name: &str) -> Result<&[String], TableError> {
+        self.columns
+            .iter()
+            .position(|c| c == name)
+            .and_then(|at| self.cells.get(at))
+            .map(Vec::as_slice)
+            .ok_or_else(|| {
+                let mut known: Vec<&str> = self.columns.iter().map(String::as_str).take(30).collect();
+                known.sort_by_key(|k| distance(k, name));
+                self.fault(
+                    None,
+                    format!("has no column `{name}`; it has: {}", known.join(", ")),
+                )
+            })
+    }
+
+    /// The line or row of the file of a row of the table.
+    #[must_use]
+    pub fn place(&self, row: usize) -> u64 {
+        self.places.get(row).copied().unwrap_or(0)
+    }
+
+    /// A fault of this table.
+    #[must_use]
+    pub fn fault(&self, row: Option<u64>, what: impl Into<String>) -> TableError {
+        TableError {
+            file: self.name.clone(),
+            row,
+            what: what.into(),
+        }
+    }
+
+    /// Adds a column, such as one that was computed from others.
+    ///
+    /// # Errors
+    /// When it has another length or its name is taken.
+    pub fn add(&mut self, name: &str, cells: Vec<String>) -> Result<(), TableError> {
+        if self.columns.iter().any(|c| c == name) {
+            return Err(self.fault(None, format!("already has a column `{name}`; rename it")));
+        }
+        if cells.len() != self.rows() {
+            return Err(self.fault(None, format!("column `{name}` has another number of rows")));
+        }
+        self.columns.push(name.to_owned());
+        self.cells.push(cells);
+        Ok(())
+    }
+
+    /// The rows for which `keep` holds.
+    #[must_use]
+    pub fn filtered(&self, keep: &[bool]) -> Self {
+        let pick = |cells: &Vec<String>| -> Vec<String> {
+            cells
+                .iter()
+                .zip(keep)
+                .filter(|(_, k)| **k)
+                .map(|(c, _)| c.clone())
+                .collect()
+        };
+        Self {
+            name: self.name.clone(),
+            digest: self.digest,
+            bytes: self.bytes,
+            columns: self.columns.clone(),
+            cells: self.cells.iter().map(pick).collect(),
+            places: self
+                .places
+                .iter()
+                .zip(keep)
+                .filter(|(_, k)| **k)
+                .map(|(p, _)| *p)
+                .collect(),
+        }
+    }
+
+    /// Places of rows that share their key with an earlier row, by the key's columns.
+    fn keys(&self, key: &[String]) -> Result<Vec<Vec<&str>>, TableError> {
+        let columns: Vec<&[String]> = key
+            .iter()
+            .map(|k| self.column(k))
+            .collect::<Result<_, _>>()?;
+        let keys: Vec<Vec<&str>> = (0..self.rows())
+            .map(|r| {
+                columns
+                    .iter()
+                    .map(|c| c.get(r).map_or("", String::as_str))
+                    .collect()
+            })
+            .collect();
+        if let Some(row) = keys.iter().position(|k| k.iter().any(|c| c.is_empty())) {
+            return Err(self.fault(
+                Some(self.place(row)),
+                format!("the key ({}) is empty; name the case", key.join(", ")),
+            ));
+        }
+        Ok(keys)
+    }
+
+    /// Refuses rows that share their key.
+    ///
+    /// # Errors
+    /// With the places of the first few.
+    pub fn unique(&self, key: &[String]) -> Result<(), TableError> {
+        let keys = self.keys(key)?;
+        let mut seen: BTreeMap<&[&str], usize> = BTreeMap::new();
+        let mut twice = Vec::new();
+        for (row, key) in keys.iter().enumerate() {
+            if let Some(first) = seen.get(key.as_slice()) {
+                twice.push((self.place(row), self.place(*first)));
+            } else {
+                seen.insert(key, row);
+            }
+        }
+        match twice.first() {
+            None => Ok(()),
+            Some((row, first)) => Err(self.fault(
+                Some(*row),
+                format!(
+                    "has the key ({}) of row {first}; {} row(s) repeat a key: {}; keep one of each, or name further columns in `key`",
+                    key.join(", "),
+                    twice.len(),
+                    places(twice.iter().map(|t| t.0))
+                ),
+            )),
+        }
+    }
+
+    /// Joins `other` to this table by `key` (columns of both). Each row of this table takes the one
+    /// row of `other` with its key; several rows here may take the same one. Rows without a partner
+    /// are refused, or left out where `exclude` is set; the answer says how many were left out on
+    /// either side.
+    ///
+    /// # Errors
+    /// For keys that repeat in `other`, columns of the same name, rows without a partner.
+    pub fn join(
+        &self,
+        other: &Self,
+        key: &[String],
+        exclude: bool,
+    ) -> Result<(Self, Unmatched), TableError> {
+        other.unique(key)?;
+        let theirs = other.keys(key)?;
+        let index: BTreeMap<&[&str], usize> = theirs
+            .iter()
+            .enumerate()
+            .map(|(r, k)| (k.as_slice(), r))
+            .collect();
+        let mine = self.keys(key)?;
+        let partner: Vec<Option<usize>> = mine.iter().map(|k| index.get(k.as_slice()).copied()).collect();
+        let mut used = vec![false; other.rows()];
+        for at in partner.iter().flatten() {
+            if let Some(slot) = used.get_mut(*at) {
+                *slot = true;
+            }
+        }
+        let lonely: Vec<u64> = partner
+            .iter()
+            .enumerate()
+            .filter(|(_, p)| p.is_none())
+            .map(|(r, _)| self.place(r))
+            .collect();
+        let unused: Vec<u64> = used
+            .iter()
+            .enumerate()
+            .filter(|(_, u)| !**u)
+            .map(|(r, _)| other.place(r))
+            .collect();
+        let unmatched = Unmatched {
+            here: lonely.len(),
+            there: unused.len(),
+        };
+        if !exclude {
+            let remedy = "complete the files, or set data.unmatched = \"exclude\" with a reason";
+            if let Some(row) = lonely.first() {
+                return Err(self.fault(
+                    Some(*row),
+                    format!(
+                        "{} row(s) have no partner in {}: {}; {remedy}",
+                        lonely.len(),
+                        other.name,
+                        places(lonely.iter().copied())
+                    ),
+                ));
+            }
+            if let Some(row) = unused.first() {
+                return Err(other.fault(
+                    Some(*row),
+                    format!(
+                        "{} row(s) have no partner in {}: {}; {remedy}",
+                        unused.len(),
+                        self.name,
+                        places(unused.iter().copied())
+                    ),
+                ));
+            }
+        }
+        let keep: Vec<bool> = partner.iter().map(Option::is_some).collect();
+        let mut out = self.filtered(&keep);
+        for (column, cells) in other.columns.iter().zip(&other.cells) {
+            if key.contains(column) {
+                continue;
+            }
+            let picked = partner
+                .iter()
+                .flatten()
+                .map(|at| cells.get(*at).cloned().unwrap_or_default())
+                .collect();
+            out.add(column, picked).map_err(|_| {
+                other.fault(
+                    None,
+                    format!(
+                        "column `{}` is also in {}; rename one, so that the plan can tell them apart",
+                        shown(column),
+                        self.name
+                    ),
+                )
+            })?;
+        }
+        Ok((out, unmatched))
+    }
+}
+
+/// Rows without a partner, on either side of a join.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Unmatched {
+    /// Rows of the first table.
+    pub here: usize,
+    /// Rows of the joined table.
+    pub there: usize,
+}
+
+/// The members of one object, names once, values plain.
+struct Members(Vec<(String, String)>);
+
+impl<'de> serde::Deserialize<'de> for Members {
+    fn deserialize<D: serde::Deserializer<'de>>(d: D) -> Result<Self, D::Error> {
+        struct Visitor;
+        impl<'de> serde::de::Visitor<'de> for Visitor {
+            type Value = Members;
+            fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                f.write_str("an object of plain values")
+            }
+            fn visit_map<A: serde::de::MapAccess<'de>>(self, mut map: A) -> Result<Members, A::Error> {
+                use serde::de::Error as _;
+                let mut members: Vec<(String, String)> = Vec::new();
+                while let Some((key, value)) = map.next_entry::<String, serde_json::Value>()? {
+                    if members.iter().any(|(k, _)| *k == key) || members.len() >= COLUMNS_MAX {
+                        return Err(A::Error::custom("a name is there twice"));
+                    }
+                    members.push((
+                        key,
+                        match value {
+                            serde_json::Value::Null => String::new(),
+                            serde_json::Value::Bool(b) => b.to_string(),
+                            serde_json::Value::Number(n) => n.to_string(),
+                            serde_json::Value::String(s) => s.trim().to_owned(),
+                            _ => return Err(A::Error::custom("a value is not plain")),
+                        },
+                    ));
+                }
+                Ok(Members(members))
+            }
+        }
+        d.deserialize_map(Visitor)
+    }
+}
+
+fn text_of<'a>(name: &str, bytes: &'a [u8]) -> Result<&'a str, TableError> {
+    let fault = |row: Option<u64>, what: &str| TableError {
+        file: name.to_owned(),
+        row,
+        what: what.to_owned(),
+    };
+    if bytes.starts_with(&[0xff, 0xfe]) || bytes.starts_with(&[0xfe, 0xff]) {
+        return Err(fault(None, "is UTF-16; save it as UTF-8"));
+    }
+    let bytes = bytes.strip_prefix(&[0xef, 0xbb, 0xbf]).unwrap_or(bytes);
+    if bytes.is_empty() {
+        return Err(fault(None, "is empty; the first line names the columns"));
+    }
+    std::str::from_utf8(bytes).map_err(|e| {
+        let line = bytes
+            .get(..e.valid_up_to())
+            .map_or(0, |b| b.iter().filter(|c| **c == b'\n').count() as u64);
+        fault(Some(line + 1), "is not UTF-8; save it as UTF-8")
+    })
+}
+
+/// The separator that the header uses most: comma, semicolon or tab.
+fn separator_of(text: &str) -> u8 {
+    let header = text.lines().next().unwrap_or("");
+    let count = |c: char| header.matches(c).count();
+    let (comma, semicolon, tab) = (count(','), count(';'), count('\t'));
+    if tab > comma && tab >= semicolon {
+        b'\t'
+    } else if semicolon > comma {
+        b';'
+    } else {
+        b','
+    }
+}
+
+fn places(rows: impl Iterator<Item = u64>) -> String {
+    let rows: Vec<u64> = rows.collect();
+    let named: Vec<String> = rows.iter().take(NAMED_MAX).map(u64::to_string).collect();
+    if rows.len() > NAMED_MAX {
+        format!("rows {} and {} more", named.join(", "), rows.len() - NAMED_MAX)
+    } else {
+        format!("rows {}", named.join(", "))
+    }
+}
+
+/// A column's name cut to a length that fits a message.
+fn shown(name: &str) -> String {
+    name.chars().take(60).collect()
+}
+
+/// Levenshtein distance on characters, for naming the nearest name first.
+pub(crate) fn distance(a: &str, b: &str) -> usize {
+    let b: Vec<char> = b.chars().take(64).collect();
+    let mut row: Vec<usize> = (0..=b.len()).collect();
+    for (i, ca) in a.chars().take(64).enumerate() {
+        let mut diagonal = i;
+        let mut left = i + 1;
+        let mut next = vec![left];
+        for (cb, above) in b.iter().zip(row.iter().skip(1)) {
+            let cost = usize::from(ca != *cb);
+            let value = (diagonal + cost).min(above + 1).min(left + 1);
+            diagonal = *above;
+            left = value;
+            next.push(value);
+        }
+        row = next;
+    }
+    row.last().copied().unwrap_or(0)
+}
