@@ -40,6 +40,14 @@ pub enum Event {
     Replayed(Replayed),
     /// The device was qualified and classified by the rules of the acts.
     Classified(Classified),
+    /// A statistical analysis plan was fixed, before the data it names were entered.
+    AnalysisPlanned(AnalysisPlanned),
+    /// Data were entered for a plan.
+    DataEntered(DataEntered),
+    /// A plan was answered from its data.
+    Analysed(Analysed),
+    /// Sealed decisions were watched for drift.
+    Monitored(Monitored),
     /// A kind this version does not know: its name and its own members.
     Other(String, BTreeMap<String, Value>),
 }
@@ -500,6 +508,164 @@ pub struct Classified {
     pub software: String,
 }
 
+/// One endpoint of an analysis plan.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct PlannedEndpoint {
+    /// Its id in the plan.
+    pub id: String,
+    /// Its line in the plan.
+    pub line: u32,
+    /// The catalogue's entry.
+    pub statistic: String,
+    /// `primary`, `secondary` or `exploratory`.
+    pub weight: String,
+    /// What it must show, in words; absent where it is described only.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub goal: Option<String>,
+}
+
+/// Members of an `AnalysisPlanned` record.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct AnalysisPlanned {
+    /// SHA-256 of the plan's file.
+    pub plan: Digest,
+    /// Its title.
+    pub title: String,
+    /// Its version, as its authors count.
+    pub version: String,
+    /// Leaf hash of the `AnalysisPlanned` record that this plan amends.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub amends: Option<Digest>,
+    /// Why it was amended.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
+    /// The endpoints.
+    pub endpoints: Vec<PlannedEndpoint>,
+    /// How several endpoints share the error.
+    pub multiplicity: String,
+}
+
+/// One file of data.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct EnteredFile {
+    /// SHA-256 of its bytes.
+    pub digest: Digest,
+    /// How many rows it has.
+    pub rows: u64,
+}
+
+/// Members of a `DataEntered` record.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct DataEntered {
+    /// Leaf hash of the `AnalysisPlanned` record.
+    pub plan: Digest,
+    /// The files, in the order of the plan; their names may be personal and are left out.
+    pub files: Vec<EnteredFile>,
+    /// Of sealed decisions: index of the first record they were taken from.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub first_index: Option<u64>,
+    /// And one past the last.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub end_index: Option<u64>,
+    /// How often data had been entered for these very files before: each further look at test data
+    /// spends error that no interval counts.
+    pub openings: u32,
+}
+
+/// One number that answers an endpoint.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct AnalysedEndpoint {
+    /// The endpoint's id in the plan.
+    pub id: String,
+    /// The number's definition, such as `auc.mann-whitney`.
+    pub definition: String,
+    /// The estimate; absent where it is not estimable.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub value: Option<Real>,
+    /// The interval's lower limit.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub lower: Option<Real>,
+    /// The interval's upper limit.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub upper: Option<Real>,
+    /// The interval's nominal coverage.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub level: Option<Real>,
+    /// The interval's method.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub method: Option<String>,
+    /// Units it rests on.
+    pub n: u64,
+    /// Whether the plan's goal is shown, multiplicity included; absent where it has none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub shown: Option<bool>,
+}
+
+/// Members of an `Analysed` record.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Analysed {
+    /// Leaf hash of the `AnalysisPlanned` record.
+    pub plan: Digest,
+    /// Leaf hash of the `DataEntered` record.
+    pub data: Digest,
+    /// Rows analysed.
+    pub rows: u64,
+    /// The endpoints, in the order of the plan.
+    pub endpoints: Vec<AnalysedEndpoint>,
+    /// Whether the plan's claim is shown; absent where no endpoint has a goal.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub shown: Option<bool>,
+    /// SHA-256 of the whole result as `candour validate --json` prints it.
+    pub result: Digest,
+    /// Software name and version.
+    pub software: String,
+}
+
+/// One monitor's reading.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct MonitorReading {
+    /// What is watched, such as `probability` or `refused`.
+    pub watched: String,
+    /// The catalogue's entry.
+    pub statistic: String,
+    /// Its value at the end of the period; absent where it is not estimable.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub value: Option<Real>,
+    /// The limit beyond which it alarms.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub limit: Option<Real>,
+    /// Decisions it looked at.
+    pub n: u64,
+    /// Whether it alarmed.
+    pub alarm: bool,
+}
+
+/// Members of a `Monitored` record.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Monitored {
+    /// Index of the first record looked at.
+    pub first_index: u64,
+    /// And one past the last.
+    pub end_index: u64,
+    /// Decisions in use among them.
+    pub decisions: u64,
+    /// The monitors.
+    pub readings: Vec<MonitorReading>,
+    /// Expected false alarms each year of all monitors together, by their design.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub false_alarms_per_year: Option<Real>,
+    /// Software name and version.
+    pub software: String,
+}
+
 macro_rules! kinds {
     ($($name:ident),+ $(,)?) => {
         impl Event {
@@ -541,5 +707,5 @@ macro_rules! kinds {
 
 kinds!(
     Opened, Loaded, Received, Refused, Decided, Released, Overseen, Outcome, Planned, Validated,
-    Compiled, Rendered, Replayed, Classified,
+    Compiled, Rendered, Replayed, Classified, AnalysisPlanned, DataEntered, Analysed, Monitored,
 );

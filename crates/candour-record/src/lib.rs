@@ -19,10 +19,11 @@ mod timestamp;
 
 pub use digest::Digest;
 pub use event::{
-    Answer, AnsweredStep, AppliedRule, Classified, Compiled, Decided, DecisionOutcome, Endpoint,
-    Event, ExplanationSummary, Loaded, Opened, Outcome, Overseen, Planned, Purpose, Received,
-    Reference, Refused, Released, ReleasedObject, Rendered, ReplayResult, Replayed,
-    StatisticResult, Validated, Verdict,
+    Analysed, AnalysedEndpoint, AnalysisPlanned, Answer, AnsweredStep, AppliedRule, Classified,
+    Compiled, DataEntered, Decided, DecisionOutcome, Endpoint, EnteredFile, Event,
+    ExplanationSummary, Loaded, MonitorReading, Monitored, Opened, Outcome, Overseen, Planned,
+    PlannedEndpoint, Purpose, Received, Reference, Refused, Released, ReleasedObject, Rendered,
+    ReplayResult, Replayed, StatisticResult, Validated, Verdict,
 };
 pub use id::{CaseId, ParseIdError, SubjectId};
 pub use phi::Phi;
