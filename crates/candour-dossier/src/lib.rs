@@ -11,5 +11,5 @@ mod verify;
 pub use compile::{Claim, Content, DecisionRow, DossierError, Gap, Met, Statement, compile};
 pub use evidence::evidence;
 pub use html::render_html;
-pub use pdf::render_pdf;
+pub use pdf::{render_pdf, render_report};
 pub use verify::{EvidenceFault, Verified, attached, verify_evidence};

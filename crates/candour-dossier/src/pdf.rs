@@ -208,9 +208,50 @@ pub fn render_pdf(
 ) -> Result<Vec<u8>, DossierError> {
     let shown = Shown::new(view, content, compiled, at)?;
     let model = serde_json::to_vec(&shown).map_err(|e| DossierError::Render(e.to_string()))?;
+    set(
+        "/dossier.typ",
+        include_str!("dossier.typ"),
+        vec![("/model.json", model), ("/evidence.json", evidence.to_vec())],
+        shown.digest,
+        at,
+    )
+}
+
+/// Sets the report of a validation: `report` is the document as JSON, `result` and `plan` are
+/// attached, `identity` is what the file is called by.
+///
+/// # Errors
+/// When the document cannot be set.
+pub fn render_report(
+    report: Vec<u8>,
+    result: Vec<u8>,
+    plan: Vec<u8>,
+    identity: String,
+    at: Timestamp,
+) -> Result<Vec<u8>, DossierError> {
+    set(
+        "/report.typ",
+        include_str!("report.typ"),
+        vec![
+            ("/model.json", report),
+            ("/result.json", result),
+            ("/validation.toml", plan),
+        ],
+        identity,
+        at,
+    )
+}
+
+fn set(
+    name: &str,
+    source: &str,
+    files: Vec<(&str, Vec<u8>)>,
+    identity: String,
+    at: Timestamp,
+) -> Result<Vec<u8>, DossierError> {
     let (date, timestamp) =
         datetime(at).ok_or_else(|| DossierError::Render("the time is out of range".into()))?;
-    let world = Page::new(model, evidence.to_vec(), date)?;
+    let world = Page::new(name, source, files, date)?;
     let said = |list: &[typst::diag::SourceDiagnostic]| {
         let words: Vec<String> = list.iter().map(|d| d.message.to_string()).collect();
         DossierError::Render(words.join("; "))
@@ -221,7 +262,7 @@ pub fn render_pdf(
     let standards = PdfStandards::new(&[PdfStandard::A_3a])
         .map_err(|e| DossierError::Render(e.message().to_string()))?;
     let options = PdfOptions {
-        ident: Smart::Custom(shown.digest),
+        ident: Smart::Custom(identity),
         creator: Smart::Custom(Some("candour".into())),
         timestamp: Some(timestamp),
         standards,
@@ -245,18 +286,23 @@ fn datetime(at: Timestamp) -> Option<(Datetime, typst_pdf::Timestamp)> {
     Some((date, typst_pdf::Timestamp::new_utc(date)))
 }
 
-/// The world Typst sees: one source, two data files, the fonts built in, a given date.
+/// The world Typst sees: one source, its data files, the fonts built in, a given date.
 struct Page {
     library: LazyHash<Library>,
     book: LazyHash<FontBook>,
     fonts: Vec<Font>,
     main: Source,
-    files: [(FileId, Bytes); 2],
+    files: Vec<(FileId, Bytes)>,
     date: Datetime,
 }
 
 impl Page {
-    fn new(model: Vec<u8>, evidence: Vec<u8>, date: Datetime) -> Result<Self, DossierError> {
+    fn new(
+        name: &str,
+        source: &str,
+        files: Vec<(&str, Vec<u8>)>,
+        date: Datetime,
+    ) -> Result<Self, DossierError> {
         let id = |name: &str| {
             let path = VirtualPath::new(name)
                 .map_err(|_| DossierError::Render("a virtual path".into()))?;
@@ -269,11 +315,11 @@ impl Page {
             library: LazyHash::new(Library::builder().build()),
             book: LazyHash::new(FontBook::from_fonts(&fonts)),
             fonts,
-            main: Source::new(id("/dossier.typ")?, include_str!("dossier.typ").to_owned()),
-            files: [
-                (id("/model.json")?, Bytes::new(model)),
-                (id("/evidence.json")?, Bytes::new(evidence)),
-            ],
+            main: Source::new(id(name)?, source.to_owned()),
+            files: files
+                .into_iter()
+                .map(|(name, bytes)| Ok((id(name)?, Bytes::new(bytes))))
+                .collect::<Result<_, DossierError>>()?,
             date,
         })
     }

@@ -1,0 +1,547 @@
+//! Masks from files, NIfTI or DICOM segmentation, brought onto one grid and compared.
+
+use std::fmt;
+use std::io::Read as _;
+
+use candour_dicom::{Instance, read_segmentation};
+use candour_statistics::catalogue::{Setting, SettingKind, check_setting};
+use candour_statistics::segmentation::{
+    Assignment, BothEmpty, Comparison, Connectivity, LesionOptions, Mask, Options, Rule, Surface,
+    Symmetry, compare,
+};
+use candour_statistics::{Number, StatisticsError};
+use nifti::{InMemNiftiObject, NiftiObject as _, NiftiType};
+
+/// The largest mask file read, and the largest a compressed one may become.
+pub const MASK_BYTES_MAX: u64 = 8 << 30;
+/// The most voxels of one grid.
+const VOXELS_MAX: usize = 1 << 31;
+/// How far grids may lie apart, in voxels, and still be one: files round their positions.
+const SHIFT_MAX: f64 = 0.02;
+
+/// The settings of a comparison of masks.
+pub const SETTINGS: &[Setting] = &[
+    Setting {
+        name: "tolerance_mm",
+        what: "tolerance of the surface Dice, mm, from the spread between readers; without it there is none",
+        kind: SettingKind::OptionalReal(0.0, 1000.0),
+        default: None,
+    },
+    Setting {
+        name: "surface",
+        what: "what the surface is: marching (elements with area, DeepMind's surface-distance) or border voxels by connectivity (MedPy and MetricsReloaded use faces)",
+        kind: SettingKind::Choice(&["marching", "voxel-faces", "voxel-edges", "voxel-corners"]),
+        default: Some("marching"),
+    },
+    Setting {
+        name: "symmetry",
+        what: "percentile of both directions: the larger of the two, or of both lists together (MedPy)",
+        kind: SettingKind::Choice(Symmetry::WORDS),
+        default: Some("max-of-directed"),
+    },
+    Setting {
+        name: "percent",
+        what: "percentile of the Hausdorff distance",
+        kind: SettingKind::Real(0.0, 100.0),
+        default: Some("95"),
+    },
+    Setting {
+        name: "both_empty",
+        what: "overlaps where both masks are empty",
+        kind: SettingKind::Choice(BothEmpty::WORDS),
+        default: Some("not-estimable"),
+    },
+    Setting {
+        name: "connectivity",
+        what: "which voxels of a lesion belong together",
+        kind: SettingKind::Choice(Connectivity::WORDS),
+        default: Some("corners"),
+    },
+    Setting {
+        name: "rule",
+        what: "when a predicted lesion is a reference lesion: one to one by IoU, or any overlap",
+        kind: SettingKind::Choice(&["iou-above", "iou-at-least", "overlap"]),
+        default: Some("iou-above"),
+    },
+    Setting {
+        name: "iou",
+        what: "the IoU of the rule",
+        kind: SettingKind::Real(0.0, 1.0),
+        default: Some("0.5"),
+    },
+    Setting {
+        name: "assignment",
+        what: "which pairs are made where several would match",
+        kind: SettingKind::Choice(Assignment::WORDS),
+        default: Some("greedy"),
+    },
+];
+
+/// The columns that a comparison of masks adds to a table: names of [`Comparison::numbers`].
+pub const COLUMNS: &[&str] = &[
+    "dice",
+    "iou",
+    "sensitivity",
+    "positive_predictive_value",
+    "reference_ml",
+    "prediction_ml",
+    "volume_difference_ml",
+    "absolute_volume_difference_ml",
+    "relative_volume_difference",
+    "hausdorff",
+    "hausdorff_percentile",
+    "assd",
+    "masd",
+    "surface_dice",
+    "boundary_iou",
+    "lesion_true_positives",
+    "lesion_false_positives",
+    "lesion_false_negatives",
+    "lesion_sensitivity",
+    "lesion_f1",
+    "panoptic_quality",
+];
+
+/// What a file of a mask is called where it cannot be used, and why.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct MaskError {
+    /// Which one, without its name: file names may be personal.
+    pub which: &'static str,
+    /// What is wrong, and what mends it.
+    pub what: String,
+}
+
+impl std::error::Error for MaskError {}
+
+impl fmt::Display for MaskError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "the {} mask {}", self.which, self.what)
+    }
+}
+
+/// The options that settings, as typed, stand for.
+///
+/// # Errors
+/// For a value out of its range.
+pub fn options(given: &[(String, String)]) -> Result<Options, StatisticsError> {
+    let value = |name: &str| -> Result<Option<String>, StatisticsError> {
+        let Some(setting) = SETTINGS.iter().find(|s| s.name == name) else {
+            return Ok(None);
+        };
+        let text = given
+            .iter()
+            .find(|(n, _)| n == name)
+            .map(|(_, v)| v.clone())
+            .or_else(|| setting.default.map(str::to_owned));
+        if let Some(text) = &text {
+            check_setting(setting, text)?;
+        }
+        Ok(text)
+    };
+    let word = |name: &str| value(name).map(Option::unwrap_or_default);
+    let number = |name: &str| -> Result<Option<f64>, StatisticsError> {
+        Ok(value(name)?.and_then(|t| t.trim().parse().ok()))
+    };
+    let iou = number("iou")?.unwrap_or(0.5);
+    Ok(Options {
+        both_empty: BothEmpty::from_word(&word("both_empty")?),
+        surface: match word("surface")?.strip_prefix("voxel-") {
+            Some(c) => Surface::Voxel(Connectivity::from_word(c)),
+            None => Surface::Marching,
+        },
+        symmetry: Symmetry::from_word(&word("symmetry")?),
+        percent: number("percent")?.unwrap_or(95.0),
+        tolerance_mm: number("tolerance_mm")?,
+        lesions: Some(LesionOptions {
+            connectivity: Connectivity::from_word(&word("connectivity")?),
+            rule: match word("rule")?.as_str() {
+                "iou-at-least" => Rule::IouAtLeast(iou),
+                "overlap" => Rule::Overlap,
+                _ => Rule::IouAbove(iou),
+            },
+            assignment: Assignment::from_word(&word("assignment")?),
+        }),
+    })
+}
+
+/// Compares two files of masks: NIfTI-1 (also gzipped) or DICOM segmentation, each for itself.
+/// `label` picks a label of a label map or a segment; without it all that is not background counts.
+///
+/// # Errors
+/// When a file cannot be read, or the two do not lie on one grid.
+pub fn compare_files(
+    reference: &[u8],
+    prediction: &[u8],
+    label: Option<u64>,
+    options: &Options,
+) -> Result<Comparison, MaskError> {
+    let a = Placed::read("reference", reference, label)?;
+    let b = Placed::read("predicted", prediction, label)?;
+    let (a, b) = align(&a, &b)?;
+    compare(&a, &b, options).map_err(|e| MaskError {
+        which: "predicted",
+        what: format!("cannot be compared with the reference: {e}"),
+    })
+}
+
+/// The numbers of a comparison in the order of [`COLUMNS`].
+#[must_use]
+pub fn cells(comparison: &Comparison) -> Vec<(&'static str, Option<f64>)> {
+    let numbers = comparison.numbers();
+    let find = |name: &str| -> Option<&Number> { numbers.iter().find(|n| n.name == name) };
+    COLUMNS
+        .iter()
+        .map(|c| (*c, find(c).and_then(|n| n.value)))
+        .collect()
+}
+
+/// A mask with its place in the patient: LPS coordinates in mm, as in DICOM.
+#[derive(Clone, Debug)]
+struct Placed {
+    dims: [usize; 3],
+    /// Centre of the first voxel.
+    origin: [f64; 3],
+    /// Unit direction of each axis.
+    axes: [[f64; 3]; 3],
+    spacing: [f64; 3],
+    voxels: Vec<bool>,
+}
+
+impl Placed {
+    fn read(which: &'static str, bytes: &[u8], label: Option<u64>) -> Result<Self, MaskError> {
+        let wrong = |what: String| MaskError { which, what };
+        if bytes.len() as u64 > MASK_BYTES_MAX {
+            return Err(wrong(format!("is larger than {} GiB", MASK_BYTES_MAX >> 30)));
+        }
+        if bytes.is_empty() {
+            return Err(wrong("is an empty file".into()));
+        }
+        if bytes.starts_with(&[0x1f, 0x8b]) {
+            let mut out = Vec::new();
+            flate2::read::GzDecoder::new(bytes)
+                .take(MASK_BYTES_MAX + 1)
+                .read_to_end(&mut out)
+                .map_err(|_| wrong("is damaged: its compression ends early; copy it anew".into()))?;
+            if out.len() as u64 > MASK_BYTES_MAX {
+                return Err(wrong(format!("unpacks to more than {} GiB", MASK_BYTES_MAX >> 30)));
+            }
+            return Self::nifti(which, &out, label);
+        }
+        if bytes.get(344..348).is_some_and(|m| m == b"n+1\0" || m == b"ni1\0") {
+            return Self::nifti(which, bytes, label);
+        }
+        Self::segmentation(which, bytes, label)
+    }
+
+    fn segmentation(which: &'static str, bytes: &[u8], label: Option<u64>) -> Result<Self, MaskError> {
+        let wrong = |what: String| MaskError { which, what };
+        let segment = label
+            .map(u32::try_from)
+            .transpose()
+            .map_err(|_| wrong("has no segment of that number".into()))?;
+        let instance = Instance::parse(bytes)
+            .map_err(|e| wrong(format!("is neither NIfTI-1 nor a DICOM segmentation ({e})")))?;
+        let mask = read_segmentation(&instance, segment).map_err(|e| wrong(format!("cannot be used: {e}")))?;
+        let [u, v] = mask.orientation;
+        let normal = unit([
+            u[1] * v[2] - u[2] * v[1],
+            u[2] * v[0] - u[0] * v[2],
+            u[0] * v[1] - u[1] * v[0],
+        ])
+        .ok_or_else(|| wrong("has rows and columns that are not at right angles".into()))?;
+        let axes = [
+            unit(u).ok_or_else(|| wrong("has no row direction".into()))?,
+            unit(v).ok_or_else(|| wrong("has no column direction".into()))?,
+            normal,
+        ];
+        let heights: Vec<f64> = mask.slices.iter().map(|s| dot(s.position_mm, normal)).collect();
+        let apart = heights
+            .windows(2)
+            .filter_map(|w| Some(w.get(1)? - w.first()?))
+            .fold(f64::INFINITY, f64::min);
+        // Frames without the segment are often left out: the stated distance tells where they were.
+        let step = match mask.slice_spacing_mm.filter(|s| *s > 0.0) {
+            Some(stated) if apart.is_infinite() || stated <= apart * 1.001 => stated,
+            _ if apart.is_finite() => apart,
+            _ => return Err(wrong("has one slice and states neither SpacingBetweenSlices nor SliceThickness".into())),
+        };
+        let first = heights.first().copied().unwrap_or(0.0);
+        let mut at = Vec::new();
+        for h in &heights {
+            let place = (h - first) / step;
+            if (place - place.round()).abs() > SHIFT_MAX * 5.0 || place > 1e5 {
+                return Err(wrong("has slices at irregular distances; resample it to one grid".into()));
+            }
+            at.push(place.round() as usize);
+        }
+        let depth = at.last().map_or(1, |d| d + 1);
+        let area = mask.rows * mask.columns;
+        let total = area.checked_mul(depth).filter(|t| *t <= VOXELS_MAX);
+        let total = total.ok_or_else(|| wrong("spans too many voxels".into()))?;
+        let mut voxels = vec![false; total];
+        for (slice, z) in mask.slices.iter().zip(at) {
+            if let Some(target) = voxels.get_mut(z * area..(z + 1) * area) {
+                target.copy_from_slice(slice.pixels.get(..area).unwrap_or(&[]));
+            }
+        }
+        let [row, column] = mask.pixel_spacing_mm;
+        Ok(Self {
+            dims: [mask.columns, mask.rows, depth],
+            origin: mask.slices.first().map_or([0.0; 3], |s| s.position_mm),
+            axes,
+            // PixelSpacing names the distance between rows first.
+            spacing: [column, row, step],
+            voxels,
+        })
+    }
+
+    fn nifti(which: &'static str, bytes: &[u8], label: Option<u64>) -> Result<Self, MaskError> {
+        let wrong = |what: String| MaskError { which, what };
+        let damaged = || wrong("is damaged or no NIfTI-1 file in one piece; write it anew as .nii or .nii.gz".into());
+        let header = nifti::NiftiHeader::from_reader(bytes).map_err(|_| damaged())?;
+        let rank = usize::from(header.dim[0]);
+        if !(2..=7).contains(&rank) {
+            return Err(damaged());
+        }
+        let mut dims = [1usize; 3];
+        for (n, size) in header.dim.iter().skip(1).take(rank).enumerate() {
+            match dims.get_mut(n) {
+                Some(slot) => *slot = usize::from(*size),
+                None if *size <= 1 => {}
+                None => return Err(wrong("has more than three dimensions; give one volume".into())),
+            }
+        }
+        let total = dims
+            .iter()
+            .try_fold(1usize, |n, d| n.checked_mul(*d))
+            .filter(|t| *t > 0 && *t <= VOXELS_MAX)
+            .ok_or_else(|| wrong("has no voxels, or too many".into()))?;
+        let kind = header.data_type().map_err(|_| damaged())?;
+        // The volume is read only when the file can hold it.
+        if (total as u64).saturating_mul(kind.size_of() as u64) > bytes.len() as u64 {
+            return Err(wrong("is cut off: it holds fewer voxels than its header says; copy it anew".into()));
+        }
+        let volume = InMemNiftiObject::from_reader(bytes).map_err(|_| damaged())?.into_volume();
+        let (slope, shift) = if header.scl_slope == 0.0 || !header.scl_slope.is_finite() {
+            (1.0, 0.0)
+        } else {
+            (f64::from(header.scl_slope), f64::from(header.scl_inter))
+        };
+        let inside = |v: f64| -> bool {
+            let v = v * slope + shift;
+            match label {
+                Some(l) => (v - l as f64).abs() < 1e-6,
+                None => v != 0.0 && !v.is_nan(),
+            }
+        };
+        macro_rules! mask {
+            ($t:ty) => {
+                volume
+                    .into_nifti_typed_data::<$t>()
+                    .map_err(|_| damaged())?
+                    .iter()
+                    .map(|v| inside(*v as f64))
+                    .collect::<Vec<bool>>()
+            };
+        }
+        let voxels = match kind {
+            NiftiType::Uint8 => mask!(u8),
+            NiftiType::Int8 => mask!(i8),
+            NiftiType::Uint16 => mask!(u16),
+            NiftiType::Int16 => mask!(i16),
+            NiftiType::Uint32 => mask!(u32),
+            NiftiType::Int32 => mask!(i32),
+            NiftiType::Uint64 => mask!(u64),
+            NiftiType::Int64 => mask!(i64),
+            NiftiType::Float32 => mask!(f32),
+            NiftiType::Float64 => mask!(f64),
+            _ => return Err(wrong("holds colours or complex numbers; a mask holds labels".into())),
+        };
+        if voxels.len() != total {
+            return Err(damaged());
+        }
+        let columns = affine(&header);
+        let mut axes = [[0.0; 3]; 3];
+        let mut spacing = [0.0; 3];
+        for ((axis, step), column) in axes.iter_mut().zip(spacing.iter_mut()).zip(columns.iter()) {
+            *step = length(*column);
+            *axis = unit(*column).ok_or_else(|| wrong("has no usable orientation (qform, sform and pixdim are all zero)".into()))?;
+        }
+        Ok(Self {
+            dims,
+            origin: columns[3],
+            axes,
+            spacing,
+            voxels,
+        })
+    }
+
+    fn at(&self, [x, y, z]: [usize; 3]) -> bool {
+        let [nx, ny, nz] = self.dims;
+        x < nx
+            && y < ny
+            && z < nz
+            && self
+                .voxels
+                .get((z * ny + y) * nx + x)
+                .copied()
+                .unwrap_or(false)
+    }
+}
+
+/// The columns of a NIfTI header's transform and its origin, in LPS: the sform where there is one,
+/// else the qform, else the voxel sizes alone (NIfTI-1, methods 3, 2 and 1).
+fn affine(header: &nifti::NiftiHeader) -> [[f64; 3]; 4] {
+    let p = header.pixdim.map(f64::from);
+    let ras: [[f64; 3]; 4] = if header.sform_code > 0 {
+        let (x, y, z) = (
+            header.srow_x.map(f64::from),
+            header.srow_y.map(f64::from),
+            header.srow_z.map(f64::from),
+        );
+        [
+            [x[0], y[0], z[0]],
+            [x[1], y[1], z[1]],
+            [x[2], y[2], z[2]],
+            [x[3], y[3], z[3]],
+        ]
+    } else if header.qform_code > 0 {
+        let (b, c, d) = (
+            f64::from(header.quatern_b),
+            f64::from(header.quatern_c),
+            f64::from(header.quatern_d),
+        );
+        let a = (1.0 - b * b - c * c - d * d).max(0.0).sqrt();
+        let flip = if p[0] < 0.0 { -1.0 } else { 1.0 };
+        [
+            [
+                (a * a + b * b - c * c - d * d) * p[1],
+                2.0 * (b * c + a * d) * p[1],
+                2.0 * (b * d - a * c) * p[1],
+            ],
+            [
+                2.0 * (b * c - a * d) * p[2],
+                (a * a + c * c - b * b - d * d) * p[2],
+                2.0 * (c * d + a * b) * p[2],
+            ],
+            [
+                2.0 * (b * d + a * c) * p[3] * flip,
+                2.0 * (c * d - a * b) * p[3] * flip,
+                (a * a + d * d - b * b - c * c) * p[3] * flip,
+            ],
+            [
+                f64::from(header.quatern_x),
+                f64::from(header.quatern_y),
+                f64::from(header.quatern_z),
+            ],
+        ]
+    } else {
+        [
+            [p[1], 0.0, 0.0],
+            [0.0, p[2], 0.0],
+            [0.0, 0.0, p[3]],
+            [0.0, 0.0, 0.0],
+        ]
+    };
+    // Right and anterior grow in NIfTI, left and posterior in DICOM.
+    ras.map(|[x, y, z]| [-x, -y, z])
+}
+
+/// Both masks on the grid of the first, made as large as both together. The second may have its
+/// axes in another order or direction; it must share spacing and raster.
+fn align(a: &Placed, b: &Placed) -> Result<(Mask, Mask), MaskError> {
+    let apart = |what: &str| MaskError {
+        which: "predicted",
+        what: format!("{what}; resample one mask to the grid of the other"),
+    };
+    // For each axis of `a`: the axis of `b` that runs along it, and whether it runs backwards.
+    let mut order = [(0usize, false); 3];
+    let mut shift = [0i64; 3];
+    for (n, axis) in a.axes.iter().enumerate() {
+        let along = b
+            .axes
+            .iter()
+            .map(|other| dot(*axis, *other))
+            .enumerate()
+            .max_by(|x, y| x.1.abs().total_cmp(&y.1.abs()));
+        let (other, cosine) = along.unwrap_or((0, 0.0));
+        if cosine.abs() < 0.9999 {
+            return Err(apart("is turned against the reference"));
+        }
+        let (ours, theirs) = (
+            a.spacing.get(n).copied().unwrap_or(0.0),
+            b.spacing.get(other).copied().unwrap_or(0.0),
+        );
+        let flat = a.dims.get(n) == Some(&1) && b.dims.get(other) == Some(&1);
+        if !flat && (ours - theirs).abs() > 1e-3 * ours {
+            return Err(apart(&format!("has another spacing ({theirs:.4} mm against {ours:.4} mm)")));
+        }
+        let difference: Vec<f64> = b.origin.iter().zip(a.origin).map(|(x, y)| x - y).collect();
+        let along: f64 = difference.iter().zip(axis).map(|(d, u)| d * u).sum::<f64>() / ours;
+        // Rounding of positions grows with the distance, hence the part that grows with it.
+        if (along - along.round()).abs() > SHIFT_MAX + 1e-4 * along.abs() || along.abs() > 1e6 {
+            return Err(apart("lies between the voxels of the reference"));
+        }
+        if let (Some(slot), Some(offset)) = (order.get_mut(n), shift.get_mut(n)) {
+            *slot = (other, cosine < 0.0);
+            *offset = along.round() as i64;
+        }
+    }
+    let mut low = [0i64; 3];
+    let mut dims = [0usize; 3];
+    let mut starts = [0i64; 3];
+    for n in 0..3 {
+        let ((other, back), offset) = (order[n], shift[n]);
+        let size = b.dims.get(other).copied().unwrap_or(1) as i64;
+        let start = if back { offset - (size - 1) } else { offset };
+        starts[n] = start;
+        low[n] = start.min(0);
+        let high = (start + size).max(a.dims[n] as i64);
+        dims[n] = (high - low[n]) as usize;
+    }
+    let total = dims.iter().try_fold(1usize, |t, d| t.checked_mul(*d));
+    let most = 8 * (a.voxels.len() + b.voxels.len());
+    if !total.is_some_and(|t| t <= VOXELS_MAX && t <= most) {
+        return Err(apart("lies far from the reference"));
+    }
+    let total = total.unwrap_or(0);
+    let (mut first, mut second) = (Vec::with_capacity(total), Vec::with_capacity(total));
+    for z in 0..dims[2] {
+        for y in 0..dims[1] {
+            for x in 0..dims[0] {
+                let p = [x as i64 + low[0], y as i64 + low[1], z as i64 + low[2]];
+                let ours = p.map(|v| usize::try_from(v).unwrap_or(usize::MAX));
+                first.push(a.at(ours));
+                let mut theirs = [usize::MAX; 3];
+                for n in 0..3 {
+                    let (other, back) = order[n];
+                    let size = b.dims[other] as i64;
+                    let step = p[n] - starts[n];
+                    let place = if back { size - 1 - step } else { step };
+                    theirs[other] = usize::try_from(place).unwrap_or(usize::MAX);
+                }
+                second.push(b.at(theirs));
+            }
+        }
+    }
+    let make = |which: &'static str, voxels: &[bool]| {
+        Mask::new(dims, a.spacing, voxels).map_err(|e| MaskError {
+            which,
+            what: format!("cannot be used: {e}"),
+        })
+    };
+    Ok((make("reference", &first)?, make("predicted", &second)?))
+}
+
+fn dot(a: [f64; 3], b: [f64; 3]) -> f64 {
+    a.iter().zip(b).map(|(x, y)| x * y).sum()
+}
+
+fn length(v: [f64; 3]) -> f64 {
+    dot(v, v).sqrt()
+}
+
+fn unit(v: [f64; 3]) -> Option<[f64; 3]> {
+    let size = length(v);
+    (size.is_finite() && size > 1e-9).then(|| v.map(|x| x / size))
+}

@@ -1,0 +1,837 @@
+//! The report: the checklist's items in their order, each answered by the plan's texts or by the
+//! analysis, and where neither answers it, shown as a gap.
+
+use std::collections::BTreeSet;
+use std::fmt::Write as _;
+
+use candour_record::{Digest, Timestamp};
+use candour_statistics::{Answer, Cell, Curve, Figure, Number};
+use serde::Serialize;
+
+use crate::analysis::{Analysis, EndpointResult};
+use crate::checklist::{Checklist, Item, Shows};
+use crate::document::{Block, Document, Entry, Section, Tone};
+use crate::plan::{Endpoint, Plan, Weight};
+use crate::plot;
+
+/// Rows of an answer's table that a report prints; the rest stands in the JSON.
+const ROWS_SHOWN: usize = 60;
+
+/// Where plan, data and result lie in a ledger.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Seal {
+    /// Name of the ledger.
+    pub ledger: String,
+    /// Record of the plan, and when it was sealed.
+    pub plan: (u64, Timestamp),
+    /// Record of the data, and when they were entered.
+    pub data: (u64, Timestamp),
+    /// Record of the result, and when it was sealed.
+    pub result: (u64, Timestamp),
+    /// Record of the plan that this one amends.
+    pub amends: Option<u64>,
+    /// How often these very data had been entered before.
+    pub openings: u32,
+}
+
+/// The report of an analysis. `result` is the digest of the analysis as JSON; `seal` is there where
+/// plan, data and result were sealed.
+#[must_use]
+pub fn report(
+    plan: &Plan,
+    analysis: &Analysis,
+    result: Digest,
+    seal: Option<&Seal>,
+    software: &str,
+) -> Document {
+    let reporter = Reporter {
+        plan,
+        analysis,
+        result,
+        seal,
+        software,
+    };
+    let mut sections: Vec<Section> = Vec::new();
+    for item in &Checklist::get().item {
+        let entry = reporter.entry(item);
+        match sections.last_mut() {
+            Some(section) if section.heading == item.section => section.items.push(entry),
+            _ => sections.push(Section {
+                heading: item.section.clone(),
+                items: vec![entry],
+            }),
+        }
+    }
+    Document {
+        title: plan.title.clone(),
+        facts: reporter.facts(),
+        verdict: reporter.verdict(),
+        sections,
+    }
+}
+
+struct Reporter<'a> {
+    plan: &'a Plan,
+    analysis: &'a Analysis,
+    result: Digest,
+    seal: Option<&'a Seal>,
+    software: &'a str,
+}
+
+impl Reporter<'_> {
+    fn facts(&self) -> Vec<(String, String)> {
+        let mut facts = vec![
+            (
+                "Plan".into(),
+                format!("{}, version {}, {}", self.plan.file, self.plan.version, self.plan.digest),
+            ),
+            (
+                "Analysed".into(),
+                format!("{} rows{}", self.analysis.flow.analysed, self.clusters()),
+            ),
+            ("Result".into(), format!("{} (of result.json)", self.result)),
+        ];
+        match self.seal {
+            Some(seal) => facts.push((
+                "Sealed".into(),
+                format!(
+                    "in {}: plan as record {} at {}, data as record {} at {}, result as record {} at {}",
+                    seal.ledger, seal.plan.0, seal.plan.1, seal.data.0, seal.data.1, seal.result.0, seal.result.1
+                ),
+            )),
+            None => facts.push((
+                "Not sealed".into(),
+                "no workspace was given; nothing proves that the plan came before the data".into(),
+            )),
+        }
+        facts.push(("Software".into(), self.software.to_owned()));
+        facts
+    }
+
+    fn clusters(&self) -> String {
+        match (&self.plan.data.cluster, self.analysis.flow.clusters) {
+            (Some(column), Some(n)) => format!(" of {n} clusters (`{column}`)"),
+            _ => String::new(),
+        }
+    }
+
+    fn verdict(&self) -> (Tone, String) {
+        let met = self.analysis.decisions.iter().filter(|d| d.shown).count();
+        let of = self.analysis.decisions.len();
+        match self.analysis.shown {
+            None => (
+                Tone::Plain,
+                "The plan sets no goal; the numbers describe and prove nothing.".into(),
+            ),
+            Some(true) => (
+                Tone::Good,
+                format!("Shown: {met} of {of} decisive endpoints reach their goal ({}).", self.plan.multiplicity.method.word()),
+            ),
+            Some(false) => (
+                Tone::Bad,
+                format!("Not shown: {met} of {of} decisive endpoints reach their goal ({}).", self.plan.multiplicity.method.word()),
+            ),
+        }
+    }
+
+    fn entry(&self, item: &Item) -> Entry {
+        let mut numbers: Vec<String> = Vec::new();
+        for (name, list) in [("STARD", &item.stard), ("STARD-AI", &item.stard_ai), ("CLAIM", &item.claim)] {
+            if !list.is_empty() {
+                numbers.push(format!("{name} {}", list.join(", ")));
+            }
+        }
+        let text = self.plan.text(&item.key);
+        let mut blocks = Vec::new();
+        if let Some(text) = text {
+            for part in text.text.split("\n\n").map(str::trim).filter(|p| !p.is_empty()) {
+                blocks.push(Block::paragraph(part));
+            }
+        }
+        match item.shows {
+            Shows::Text if text.is_none() => blocks.push(Block::Gap {
+                text: format!("Not stated. It asks: {} Write it under [report] as `{}`.", item.asks, item.key),
+            }),
+            Shows::Text => {}
+            Shows::Objectives => self.objectives(&mut blocks),
+            Shows::Data => self.data(&mut blocks),
+            Shows::Handling => self.handling(&mut blocks),
+            Shows::Methods => self.methods(&mut blocks),
+            Shows::PlannedSubgroups => self.planned_subgroups(&mut blocks),
+            Shows::Flow => self.flow(&mut blocks),
+            Shows::Endpoints => self.endpoints(&mut blocks),
+            Shows::Indeterminate => self.indeterminate(&mut blocks),
+            Shows::Subgroups => self.subgroups(&mut blocks),
+            Shows::Registration => self.registration(&mut blocks),
+            Shows::Reproduction => self.reproduction(&mut blocks),
+        }
+        Entry {
+            key: item.key.clone(),
+            heading: item.title.clone(),
+            numbers: numbers.join("; "),
+            blocks,
+        }
+    }
+
+    fn objectives(&self, blocks: &mut Vec<Block>) {
+        let rows = self
+            .plan
+            .endpoints
+            .iter()
+            .map(|e| {
+                vec![
+                    e.id.clone(),
+                    weight(e.weight).into(),
+                    e.title.clone(),
+                    number_of(e),
+                    e.goal.map_or_else(|| "described only".into(), |g| g.to_string()),
+                    e.rationale.clone(),
+                    e.line.to_string(),
+                ]
+            })
+            .collect();
+        blocks.push(Block::table(
+            "Endpoints as planned",
+            &["Endpoint", "Weight", "Statistic", "Number", "Goal", "Why", "Plan line"],
+            "      #",
+            rows,
+        ));
+        blocks.push(Block::paragraph(format!(
+            "Several decisive endpoints: {}.",
+            match self.plan.multiplicity.method.word() {
+                "co-primary" => "all must reach their goal, each at the full level (intersection-union test)".to_owned(),
+                "fixed-sequence" => format!("tested in the order {}, each at the full level, until one fails", self.plan.multiplicity.order.join(", ")),
+                other => format!("one-sided p-values adjusted by {other}, against {}", (1.0 - self.plan.level) / 2.0),
+            }
+        )));
+    }
+
+    fn data(&self, blocks: &mut Vec<Block>) {
+        let rows = self
+            .analysis
+            .data
+            .iter()
+            .map(|d| vec![d.name.clone(), d.rows.to_string(), d.digest.to_string()])
+            .collect();
+        blocks.push(Block::table("Files of data", &["File", "Rows", "SHA-256"], " # ", rows));
+        let data = &self.plan.data;
+        let mut said = Vec::new();
+        if !data.key.is_empty() {
+            said.push(format!("A row is one {}.", data.key.join(" and ")));
+        }
+        match (&data.cluster, &data.independent) {
+            (Some(c), _) => said.push(format!("Rows of one `{c}` belong together, and intervals that can take them so do.")),
+            (None, Some(why)) => said.push(format!("Rows count as independent: {why}.")),
+            _ => {}
+        }
+        for (column, words) in &data.include {
+            said.push(format!("Only rows whose `{column}` is {} are analysed.", words.join(" or ")));
+        }
+        said.push(format!(
+            "Positive is written {}, negative {}.",
+            data.positive.join(", "),
+            data.negative.join(", ")
+        ));
+        blocks.push(Block::paragraph(said.join(" ")));
+    }
+
+    fn handling(&self, blocks: &mut Vec<Block>) {
+        let h = &self.plan.handling;
+        blocks.push(Block::paragraph(format!(
+            "Missing results: {}. Indeterminate results ({}): {}. Rows without a reference standard are left out and counted. Where results are missing or indeterminate, the other ways of counting stand beside the planned one.",
+            handling_words(h.missing.word()),
+            h.indeterminate_words.join(", "),
+            handling_words(h.indeterminate.word())
+        )));
+    }
+
+    fn methods(&self, blocks: &mut Vec<Block>) {
+        let mut seen = BTreeSet::new();
+        let mut rows = Vec::new();
+        for entry in self.plan.endpoints.iter().filter_map(Endpoint::entry) {
+            if seen.insert(entry.id) {
+                rows.push(vec![
+                    entry.id.to_owned(),
+                    entry.title.to_owned(),
+                    entry.formula.to_owned(),
+                    entry.source.to_owned(),
+                    entry.assumptions.to_owned(),
+                    entry.compared_with.to_owned(),
+                ]);
+            }
+        }
+        blocks.push(Block::table(
+            "Statistics: what they are and what they assume",
+            &["Entry", "Name", "Formula", "Source", "Assumptions", "Compared with"],
+            "      ",
+            rows,
+        ));
+        let rows = self
+            .plan
+            .endpoints
+            .iter()
+            .map(|e| {
+                let join = |list: &[(String, String)]| {
+                    list.iter()
+                        .map(|(k, v)| format!("{k} = {v}"))
+                        .collect::<Vec<_>>()
+                        .join(", ")
+                };
+                vec![e.id.clone(), e.statistic.clone(), join(&e.columns), join(&e.settings)]
+            })
+            .collect();
+        blocks.push(Block::table(
+            "Columns and settings of each endpoint",
+            &["Endpoint", "Entry", "Columns", "Settings"],
+            "    ",
+            rows,
+        ));
+        blocks.push(Block::paragraph(format!(
+            "Intervals have a confidence level of {} unless said otherwise; random numbers come from Philox 4x64-10 under seed {}, with {} replicates.",
+            self.plan.level, self.plan.seed, self.plan.replicates
+        )));
+    }
+
+    fn planned_subgroups(&self, blocks: &mut Vec<Block>) {
+        if self.plan.subgroups.is_empty() {
+            blocks.push(Block::Gap {
+                text: "The plan names no subgroup. Scanner, site, sex, age and disease stage are asked for by reviewers; write [[subgroup]].".into(),
+            });
+            return;
+        }
+        let rows = self
+            .plan
+            .subgroups
+            .iter()
+            .map(|s| {
+                vec![
+                    s.title.clone(),
+                    s.column.clone(),
+                    if s.endpoints.is_empty() { "all primary".into() } else { s.endpoints.join(", ") },
+                    s.minimum.to_string(),
+                    s.line.to_string(),
+                ]
+            })
+            .collect();
+        blocks.push(Block::table(
+            "Subgroups as planned",
+            &["Subgroup", "Column", "Endpoints", "Smallest level", "Plan line"],
+            "   ##",
+            rows,
+        ));
+    }
+
+    fn flow(&self, blocks: &mut Vec<Block>) {
+        let flow = &self.analysis.flow;
+        let mut rows = vec![vec!["Rows of the first file".to_owned(), flow.rows.to_string()]];
+        for (why, n) in &flow.excluded {
+            rows.push(vec![format!("Left out: {why}"), n.to_string()]);
+        }
+        rows.push(vec![format!("Analysed{}", self.clusters()), flow.analysed.to_string()]);
+        blocks.push(Block::table("Who was analysed", &["Step", "Rows"], " #", rows));
+        let rows = self
+            .analysis
+            .endpoints
+            .iter()
+            .map(|r| {
+                vec![
+                    r.id.clone(),
+                    r.counted.rows.to_string(),
+                    r.counted.no_truth.to_string(),
+                    r.counted.missing.to_string(),
+                    r.counted.indeterminate.to_string(),
+                    r.counted.used.to_string(),
+                ]
+            })
+            .collect();
+        blocks.push(Block::table(
+            "Rows of each endpoint",
+            &["Endpoint", "Rows", "No reference standard", "Result missing", "Result indeterminate", "In the statistic"],
+            " #####",
+            rows,
+        ));
+    }
+
+    fn endpoints(&self, blocks: &mut Vec<Block>) {
+        for result in &self.analysis.endpoints {
+            let Some(endpoint) = self.plan.endpoints.iter().find(|e| e.id == result.id) else {
+                continue;
+            };
+            blocks.push(Block::paragraph(format!(
+                "{} ({}, {}; plan line {}{})",
+                endpoint.title,
+                endpoint.id,
+                weight(endpoint.weight),
+                endpoint.line,
+                self.seal.map_or_else(String::new, |s| format!(", record {}", s.result.0))
+            )));
+            blocks.push(self.statement(endpoint, result));
+            if let Some(answer) = &result.answer {
+                answer_blocks(answer, &endpoint.id, blocks);
+            }
+        }
+        for note in &self.analysis.notes {
+            blocks.push(Block::paragraph(note.clone()));
+        }
+    }
+
+    fn statement(&self, endpoint: &Endpoint, result: &EndpointResult) -> Block {
+        let number = estimate(&result.number);
+        let Some(goal) = endpoint.goal else {
+            return Block::Verdict {
+                tone: Tone::Plain,
+                text: format!("{number}. Described only."),
+            };
+        };
+        let decision = self.analysis.decisions.iter().find(|d| d.endpoint == endpoint.id);
+        let shown = decision.map_or(result.met == Some(true), |d| d.shown);
+        let mut text = format!("{number}. Goal: {goal}: {}", if shown { "reached." } else { "not reached." });
+        if let Some(d) = decision {
+            if let (Some(p), Some(adjusted)) = (d.p, d.adjusted) {
+                let _ = write!(text, " One-sided p {}, adjusted {}.", p_words(p), p_words(adjusted));
+            }
+            if !d.because.is_empty() {
+                let _ = write!(text, " {}.", sentence(&d.because));
+            }
+        }
+        Block::Verdict {
+            tone: if shown { Tone::Good } else { Tone::Bad },
+            text,
+        }
+    }
+
+    fn indeterminate(&self, blocks: &mut Vec<Block>) {
+        let mut rows = Vec::new();
+        for result in &self.analysis.endpoints {
+            if result.variants.is_empty() {
+                continue;
+            }
+            rows.push(vec![
+                result.id.clone(),
+                format!("as planned ({})", result.missing.word()),
+                estimate(&result.number),
+                result.number.n.to_string(),
+            ]);
+            for variant in &result.variants {
+                rows.push(vec![
+                    result.id.clone(),
+                    variant.handling.word().to_owned(),
+                    estimate(&variant.number),
+                    variant.number.n.to_string(),
+                ]);
+            }
+        }
+        if rows.is_empty() {
+            blocks.push(Block::paragraph("No result of the index test was missing or indeterminate."));
+        } else {
+            blocks.push(Block::table(
+                "The same endpoint under other ways of counting missing and indeterminate results",
+                &["Endpoint", "Counted", "Estimate", "n"],
+                "   #",
+                rows,
+            ));
+        }
+    }
+
+    fn subgroups(&self, blocks: &mut Vec<Block>) {
+        if self.analysis.subgroups.is_empty() {
+            blocks.push(Block::paragraph("None were planned."));
+            return;
+        }
+        let mut curves = Vec::new();
+        for group in &self.analysis.subgroups {
+            let rows = group
+                .levels
+                .iter()
+                .map(|l| vec![l.name.clone(), l.n.to_string(), estimate(&l.number)])
+                .collect();
+            blocks.push(Block::table(
+                format!("{} by {} (plan line {})", group.endpoint, group.title, group.line),
+                &["Level", "Rows", "Estimate"],
+                " # ",
+                rows,
+            ));
+            blocks.push(Block::paragraph(match &group.interaction {
+                Some(i) => format!(
+                    "Interaction: {}, statistic {}, {} degrees of freedom, p {}. A difference between levels is judged by this test, not by whose interval excludes what.",
+                    i.method, digits(i.statistic), i.df, p_words(i.p)
+                ),
+                None => "Interaction: not estimable; fewer than two levels have an estimate with a spread.".into(),
+            }));
+            let pick = |f: fn(&Number) -> Option<f64>| -> Vec<f64> {
+                group.levels.iter().map(|l| f(&l.number).unwrap_or(f64::NAN)).collect()
+            };
+            curves.push(Curve {
+                figure: Figure::Forest,
+                label: format!("{} by {}", group.endpoint, group.title),
+                x: pick(|n| n.value),
+                y: (0..group.levels.len()).map(|i| i as f64).collect(),
+                lower: pick(|n| n.interval.map(|i| i.lower)),
+                upper: pick(|n| n.interval.map(|i| i.upper)),
+                labels: group
+                    .levels
+                    .iter()
+                    .map(|l| format!("{} (n = {})", l.name, l.n))
+                    .collect(),
+            });
+        }
+        // One plot for each endpoint: their scales differ.
+        let mut done = BTreeSet::new();
+        for group in &self.analysis.subgroups {
+            if !done.insert(&group.endpoint) {
+                continue;
+            }
+            let own: Vec<&Curve> = curves
+                .iter()
+                .zip(&self.analysis.subgroups)
+                .filter(|(_, g)| g.endpoint == group.endpoint)
+                .map(|(c, _)| c)
+                .collect();
+            figure(Figure::Forest, &own, &format!("Subgroups: {}", group.endpoint), blocks);
+        }
+    }
+
+    fn registration(&self, blocks: &mut Vec<Block>) {
+        match self.seal {
+            None => blocks.push(Block::Gap {
+                text: "Not sealed: the analysis ran without a workspace, so nothing proves that the plan came before the data. Run it with --workspace.".into(),
+            }),
+            Some(seal) => {
+                let before = seal.plan.0 < seal.data.0;
+                blocks.push(Block::Verdict {
+                    tone: if before && seal.openings == 0 { Tone::Good } else { Tone::Plain },
+                    text: format!(
+                        "The plan was sealed {} the data were entered: record {} at {} against record {} at {}. The result is record {}.",
+                        if before { "before" } else { "AFTER" },
+                        seal.plan.0, seal.plan.1, seal.data.0, seal.data.1, seal.result.0
+                    ),
+                });
+                if let (Some(amendment), Some(old)) = (&self.plan.amends, seal.amends) {
+                    blocks.push(Block::paragraph(format!(
+                        "This plan amends the plan of record {old} ({}). Reason: {}",
+                        amendment.plan, amendment.reason
+                    )));
+                }
+                if seal.openings > 0 {
+                    blocks.push(Block::Verdict {
+                        tone: Tone::Bad,
+                        text: format!(
+                            "These very data had been entered {} time(s) before in this ledger: each look at test data spends error that no interval here counts.",
+                            seal.openings
+                        ),
+                    });
+                }
+            }
+        }
+    }
+
+    fn reproduction(&self, blocks: &mut Vec<Block>) {
+        let files: Vec<String> = self.analysis.data.iter().map(|d| format!("--data {}", d.name)).collect();
+        blocks.push(Block::paragraph(format!(
+            "Software: {}. To compute everything again: candour validate {} {} --json. The bytes of the answer have the digest {}; the same plan, data and version give the same digits on any number of threads.",
+            self.software,
+            self.plan.file,
+            files.join(" "),
+            self.result
+        )));
+        blocks.push(Block::paragraph(format!(
+            "Checklists: {}",
+            Checklist::get().sources.join(" ")
+        )));
+    }
+}
+
+/// The numbers, tables, figures and notes of an answer.
+pub fn answer_blocks(answer: &Answer, caption: &str, blocks: &mut Vec<Block>) {
+    let rows = answer
+        .numbers
+        .iter()
+        .map(|n| {
+            vec![
+                n.name.replace('_', " "),
+                value_words(n),
+                interval_words(n),
+                n.interval_method.clone().unwrap_or_default(),
+                n.n.to_string(),
+                n.definition.clone(),
+            ]
+        })
+        .collect();
+    blocks.push(Block::table(
+        format!("{caption}: all numbers"),
+        &["Number", "Estimate", "Interval", "Interval by", "n", "Definition"],
+        " ## # ",
+        rows,
+    ));
+    for table in &answer.tables {
+        let headings: Vec<&str> = table.columns.iter().map(String::as_str).collect();
+        let numeric: String = headings
+            .iter()
+            .enumerate()
+            .map(|(c, _)| {
+                let number = table
+                    .rows
+                    .iter()
+                    .all(|r| !matches!(r.get(c), Some(Cell::Text(_))));
+                if number { '#' } else { ' ' }
+            })
+            .collect();
+        let rows: Vec<Vec<String>> = table
+            .rows
+            .iter()
+            .take(ROWS_SHOWN)
+            .map(|r| r.iter().map(cell_words).collect())
+            .collect();
+        let name = if table.rows.len() > ROWS_SHOWN {
+            format!("{caption}: {} (first {ROWS_SHOWN} of {} rows; all stand in result.json)", table.name, table.rows.len())
+        } else {
+            format!("{caption}: {}", table.name)
+        };
+        blocks.push(Block::table(name, &headings, &numeric, rows));
+    }
+    let kinds: BTreeSet<Figure> = answer.curves.iter().map(|c| c.figure).collect();
+    for kind in kinds {
+        let own: Vec<&Curve> = answer.curves.iter().filter(|c| c.figure == kind).collect();
+        figure(kind, &own, &format!("{caption}: {}", plot::title(kind)), blocks);
+    }
+    for note in &answer.notes {
+        blocks.push(Block::paragraph(format!("Note: {note}")));
+    }
+}
+
+fn figure(kind: Figure, curves: &[&Curve], caption: &str, blocks: &mut Vec<Block>) {
+    if let Some(drawing) = plot::draw(kind, curves) {
+        blocks.push(Block::Figure {
+            caption: caption.to_owned(),
+            alt: drawing.alt,
+            svg: drawing.svg,
+        });
+    }
+}
+
+fn weight(weight: Weight) -> &'static str {
+    match weight {
+        Weight::Primary => "primary",
+        Weight::Secondary => "secondary",
+        Weight::Exploratory => "exploratory",
+    }
+}
+
+fn number_of(endpoint: &Endpoint) -> String {
+    endpoint.number.clone().unwrap_or_else(|| "the main number".into())
+}
+
+fn handling_words(word: &str) -> &str {
+    match word {
+        "worst-case" => "counted as wrong (worst case, intention to diagnose)",
+        "best-case" => "counted as right (best case)",
+        "complete-case" => "left out (complete cases)",
+        other => other,
+    }
+}
+
+fn sentence(text: &str) -> String {
+    let mut letters = text.chars();
+    letters
+        .next()
+        .map_or_else(String::new, |f| f.to_uppercase().chain(letters).collect())
+}
+
+/// A number for people: what can be told apart at a glance; the JSON has all digits.
+#[must_use]
+pub fn digits(v: f64) -> String {
+    if v.is_infinite() {
+        return if v > 0.0 { "∞".into() } else { "−∞".into() };
+    }
+    let size = v.abs();
+    let text = if v == 0.0 {
+        "0".into()
+    } else if size >= 1e6 || size < 1e-4 {
+        format!("{v:.2e}")
+    } else if size >= 100.0 {
+        format!("{v:.1}")
+    } else if size >= 10.0 {
+        format!("{v:.2}")
+    } else {
+        format!("{v:.3}")
+    };
+    text.replace('-', "−")
+}
+
+/// A p-value for people.
+#[must_use]
+pub fn p_words(p: f64) -> String {
+    if p < 0.001 {
+        "< 0.001".into()
+    } else {
+        format!("{p:.3}")
+    }
+}
+
+fn value_words(n: &Number) -> String {
+    match n.value {
+        Some(v) if n.name.starts_with('p') && n.name.contains("value") => p_words(v),
+        Some(v) => digits(v),
+        None => format!("not estimable: {}", n.not_estimable.as_deref().unwrap_or("no reason given")),
+    }
+}
+
+fn interval_words(n: &Number) -> String {
+    match (n.interval, n.value, &n.not_estimable) {
+        (Some(i), _, _) => format!("{} to {} ({} %)", digits(i.lower), digits(i.upper), percent(i.level)),
+        (None, Some(_), Some(why)) => format!("none: {why}"),
+        _ => String::new(),
+    }
+}
+
+fn percent(level: f64) -> String {
+    let value = (level * 1e8).round() / 1e6;
+    value.to_string()
+}
+
+/// A number with its interval in one phrase.
+#[must_use]
+pub fn estimate(n: &Number) -> String {
+    let interval = interval_words(n);
+    if interval.is_empty() {
+        format!("{} {}", n.name.replace('_', " "), value_words(n))
+    } else {
+        format!("{} {}, {interval}", n.name.replace('_', " "), value_words(n))
+    }
+}
+
+fn cell_words(cell: &Cell) -> String {
+    match cell {
+        Cell::Whole(v) => v.to_string(),
+        Cell::Real(v) => digits(*v),
+        Cell::Text(t) => t.clone(),
+        Cell::None => "–".into(),
+    }
+}
+
+/// The report as one HTML page without scripts or outside assets.
+#[must_use]
+pub fn html(document: &Document) -> String {
+    let e = plot::escape;
+    let mut out = String::new();
+    let _ = write!(
+        out,
+        "<!doctype html>\n<html lang=\"en\"><head><meta charset=\"utf-8\"><meta name=\"viewport\" content=\"width=device-width, initial-scale=1\"><title>{0}</title><style>{STYLE}</style></head><body><a class=\"skip\" href=\"#content\">Skip to the report</a><header><h1>{0}</h1>",
+        e(&document.title)
+    );
+    out.push_str("<dl>");
+    for (name, value) in &document.facts {
+        let _ = write!(out, "<dt>{}</dt><dd>{}</dd>", e(name), e(value));
+    }
+    out.push_str("</dl>");
+    verdict(&mut out, document.verdict.0, &document.verdict.1);
+    out.push_str("</header><nav aria-label=\"Sections\"><ol>");
+    for section in &document.sections {
+        let _ = write!(out, "<li><a href=\"#{}\">{}</a></li>", anchor(&section.heading), e(&section.heading));
+    }
+    out.push_str("</ol></nav><main id=\"content\">");
+    for section in &document.sections {
+        let _ = write!(out, "<section id=\"{}\"><h2>{}</h2>", anchor(&section.heading), e(&section.heading));
+        for item in &section.items {
+            let _ = write!(out, "<article id=\"item-{}\"><h3>{}", e(&item.key), e(&item.heading));
+            if !item.numbers.is_empty() {
+                let _ = write!(out, " <span class=\"number\">{}</span>", e(&item.numbers));
+            }
+            out.push_str("</h3>");
+            for block in &item.blocks {
+                block_html(&mut out, block);
+            }
+            out.push_str("</article>");
+        }
+        out.push_str("</section>");
+    }
+    out.push_str("</main></body></html>\n");
+    out
+}
+
+fn anchor(heading: &str) -> String {
+    let words: String = heading
+        .to_lowercase()
+        .chars()
+        .map(|c| if c.is_ascii_alphanumeric() { c } else { '-' })
+        .collect();
+    format!("section-{words}")
+}
+
+fn verdict(out: &mut String, tone: Tone, text: &str) {
+    let (class, sign) = match tone {
+        Tone::Good => ("good", "✓"),
+        Tone::Bad => ("bad", "✗"),
+        Tone::Plain => ("plain", "○"),
+    };
+    let _ = write!(
+        out,
+        "<p class=\"verdict {class}\"><span aria-hidden=\"true\">{sign}</span> {}</p>",
+        plot::escape(text)
+    );
+}
+
+fn block_html(out: &mut String, block: &Block) {
+    let e = plot::escape;
+    match block {
+        Block::Paragraph { text } => {
+            let _ = write!(out, "<p>{}</p>", e(text));
+        }
+        Block::Gap { text } => {
+            let _ = write!(out, "<p class=\"gap\"><strong>Gap.</strong> {}</p>", e(text));
+        }
+        Block::Verdict { tone, text } => verdict(out, *tone, text),
+        Block::Table {
+            caption,
+            headings,
+            numeric,
+            rows,
+        } => {
+            let _ = write!(
+                out,
+                "<div class=\"scroll\" role=\"region\" aria-label=\"{0}\" tabindex=\"0\"><table><caption>{0}</caption><thead><tr>",
+                e(caption)
+            );
+            let class = |c: usize| {
+                if numeric.get(c) == Some(&true) { " class=\"num\"" } else { "" }
+            };
+            for (c, h) in headings.iter().enumerate() {
+                let _ = write!(out, "<th scope=\"col\"{}>{}</th>", class(c), e(h));
+            }
+            out.push_str("</tr></thead><tbody>");
+            for row in rows {
+                out.push_str("<tr>");
+                for (c, cell) in row.iter().enumerate() {
+                    let _ = write!(out, "<td{}>{}</td>", class(c), e(cell));
+                }
+                out.push_str("</tr>");
+            }
+            out.push_str("</tbody></table></div>");
+        }
+        Block::Figure { caption, svg, .. } => {
+            // On a screen the colours follow the reader's light or dark theme.
+            let mut svg = svg.clone();
+            for (printed, variable) in plot::COLOURS {
+                svg = svg.replace(&format!("\"{printed}\""), &format!("\"{variable}\""));
+            }
+            let _ = write!(out, "<figure>{svg}<figcaption>{}</figcaption></figure>", e(caption));
+        }
+    }
+}
+
+const STYLE: &str = "\
+:root{--ink:#1b1b1f;--paper:#ffffff;--grid:#c9c9cf;--soft:#5a5a66;--line:#d8d8de;--good:#00674a;--bad:#9c2a00;--series-1:#0072b2;--series-2:#d55e00;--series-3:#009e73;--series-4:#a8508a;color-scheme:light dark}\
+@media (prefers-color-scheme:dark){:root{--ink:#e6e6ea;--paper:#131316;--grid:#3a3a42;--soft:#a5a5b0;--line:#34343c;--good:#5fd0a8;--bad:#ff9e70;--series-1:#56b4e9;--series-2:#ff9e57;--series-3:#3fd0a0;--series-4:#e7a3cb}}\
+@media print{:root{--ink:#000;--paper:#fff;color-scheme:light}}\
+body{background:var(--paper);color:var(--ink);font:16px/1.5 system-ui,sans-serif;max-width:60rem;margin:0 auto;padding:1rem}\
+a{color:var(--series-1)}a:focus-visible,.scroll:focus-visible{outline:3px solid var(--series-2);outline-offset:2px}\
+.skip{position:absolute;left:-99rem}.skip:focus{left:1rem}\
+h1{font-size:1.7rem;line-height:1.25}h2{margin-top:2.4rem;border-bottom:2px solid var(--line);padding-bottom:.2rem}h3{margin:1.6rem 0 .3rem}\
+.number{font-size:.8rem;font-weight:normal;color:var(--soft);margin-left:.5rem}\
+dl{display:grid;grid-template-columns:max-content 1fr;gap:.2rem 1rem;font-size:.9rem}dt{font-weight:600}dd{margin:0;overflow-wrap:anywhere}\
+nav ol{columns:2;font-size:.95rem}\
+.verdict{padding:.5rem .8rem;border-left:5px solid var(--soft)}.verdict.good{border-color:var(--good)}.verdict.bad{border-color:var(--bad);font-weight:600}.verdict.good span{color:var(--good)}.verdict.bad span{color:var(--bad)}\
+.gap{border:1px dashed var(--bad);padding:.4rem .8rem;color:var(--soft)}.gap strong{color:var(--bad)}\
+.scroll{overflow-x:auto;margin:.8rem 0}table{border-collapse:collapse;font-size:.88rem}caption{text-align:left;font-weight:600;padding-bottom:.3rem}\
+th,td{border-bottom:1px solid var(--line);padding:.25rem .6rem;text-align:left;vertical-align:top;overflow-wrap:break-word;max-width:26rem}.num{text-align:right;font-variant-numeric:tabular-nums}\
+figure{margin:1rem 0}figure svg{max-width:100%;height:auto}figcaption{font-size:.88rem;color:var(--soft)}";
