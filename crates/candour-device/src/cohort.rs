@@ -1,6 +1,7 @@
 //! A validation cohort: a table of cases, each with its split, its reference standard and where its
 //! data come from.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use candour_dicom::phantom::Case;
@@ -45,6 +46,9 @@ pub struct CohortCase {
     pub reference: Reference,
     /// Its data.
     pub material: Material,
+    /// What else the cohort says of it, such as vendor or site: column and value. The device never
+    /// sees them; subgroups are made of them.
+    pub attributes: BTreeMap<String, String>,
 }
 
 /// The cases of one split.
@@ -136,9 +140,24 @@ impl Cohort {
                 let text = writer.into_inner().ok().filter(|_| written.is_ok());
                 Material::Row(text.ok_or_else(|| wrong(line, "cannot be kept as CSV"))?)
             };
+            // A row of measurements is the device's input, and says nothing else.
+            let attributes = if matches!(material, Material::Row(_)) {
+                BTreeMap::new()
+            } else {
+                header
+                    .iter()
+                    .zip(&row)
+                    .enumerate()
+                    .filter(|(at, _)| {
+                        ![Some(case), Some(split_at), Some(reference_at), seed, file].contains(&Some(*at))
+                    })
+                    .map(|(_, (name, value))| (name.to_owned(), value.to_owned()))
+                    .collect()
+            };
             cases.push(CohortCase {
                 reference,
                 material,
+                attributes,
             });
         }
         if cases.is_empty() {

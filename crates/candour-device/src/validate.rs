@@ -9,7 +9,7 @@ use candour_record::{
 use candour_statistics::{delong_auc, wilson_interval};
 use rayon::prelude::*;
 
-use crate::cohort::{Cohort, CohortError};
+use crate::cohort::{Cohort, CohortCase, CohortError};
 use crate::device::Device;
 use crate::pipeline::{Processed, RunError, StudyOutcome, install, process, seal};
 use crate::workspace::{Workspace, WorkspaceError, World};
@@ -25,6 +25,8 @@ pub struct Validation {
     pub index: u64,
     /// Its members.
     pub validated: Validated,
+    /// What the cohort says of each case beside its reference: column and value.
+    pub attributes: BTreeMap<CaseId, BTreeMap<String, String>>,
 }
 
 /// Why a validation ended.
@@ -94,6 +96,7 @@ pub fn validate(
     let first_index = workspace.ledger().size();
 
     let mut tally = Tally::default();
+    let mut attributes = BTreeMap::new();
     for (batch, done) in cohort.cases.chunks(BATCH).zip((0..).step_by(BATCH)) {
         progress(done, cohort.cases.len());
         let processed = batch
@@ -115,14 +118,15 @@ pub fn validate(
                         purpose: Purpose::Validation,
                     }),
                 });
-                Ok((answer, case.reference))
+                Ok((answer, case))
             })
-            .collect::<Result<Vec<(Processed, Reference)>, WorkspaceError>>()?;
-        for (answer, reference) in &processed {
+            .collect::<Result<Vec<(Processed, &CohortCase)>, WorkspaceError>>()?;
+        for (answer, listed) in &processed {
             if let Some(case) = answer.case {
                 tally
                     .cases
-                    .insert(case, (*reference, answer.outcome.clone()));
+                    .insert(case, (listed.reference, answer.outcome.clone()));
+                attributes.insert(case, listed.attributes.clone());
             }
         }
         seal(workspace, processed.into_iter().map(|(p, _)| p).collect())?;
@@ -162,6 +166,7 @@ pub fn validate(
         plan_index,
         index: sealed.first().map_or(0, |s| s.index),
         validated,
+        attributes,
     })
 }
 

@@ -201,6 +201,17 @@ impl Workspace {
         )?)
     }
 
+    /// The signer of a workspace, for texts that leave it, such as a site's summary.
+    ///
+    /// # Errors
+    /// When the keys are missing or damaged.
+    pub fn signer(dir: &Path) -> Result<Signer, WorkspaceError> {
+        signer(
+            &read_key(&dir.join("keys/log.key"))?,
+            &read_key(&dir.join("keys/vault.key"))?,
+        )
+    }
+
     /// What the ledger says about each study.
     #[must_use]
     pub const fn index(&self) -> &Index {

@@ -343,6 +343,24 @@ pub fn analyse(
     })
 }
 
+/// One statistic on one table: the answer or why there is none, and how rows were counted.
+///
+/// # Errors
+/// As [`analyse`].
+pub fn single(
+    plan: &Plan,
+    table: &Table,
+    endpoint: &Endpoint,
+) -> Result<(Result<Answer, String>, Counted), AnalysisError> {
+    let view = View {
+        plan,
+        table,
+        endpoint,
+        rows: included(table, endpoint)?,
+    };
+    view.run(Handlings::of(plan, endpoint), None)
+}
+
 /// An endpoint as planned, and under the other ways of counting what is missing.
 fn answer(plan: &Plan, table: &Table, endpoint: &Endpoint) -> Result<EndpointResult, AnalysisError> {
     let handling = Handlings::of(plan, endpoint);
@@ -720,6 +738,31 @@ struct View<'a> {
     rows: Vec<usize>,
 }
 
+/// Columns ready for a statistic.
+pub(crate) struct Prepared {
+    /// Role, name and values.
+    pub(crate) columns: Vec<(String, String, Column)>,
+    /// How rows were counted.
+    pub(crate) counted: Counted,
+    kept: Vec<usize>,
+}
+
+/// An endpoint's columns as planned.
+pub(crate) fn prepared(
+    plan: &Plan,
+    table: &Table,
+    endpoint: &Endpoint,
+    entry: &Entry,
+) -> Result<Prepared, AnalysisError> {
+    let view = View {
+        plan,
+        table,
+        endpoint,
+        rows: included(table, endpoint)?,
+    };
+    view.prepare(entry, Handlings::of(plan, endpoint))
+}
+
 /// What a cell of the index test's result says.
 #[derive(Clone, Copy, PartialEq)]
 enum Said {
@@ -738,16 +781,9 @@ impl View<'_> {
         }
     }
 
-    /// The answer (or why there is none) and how the rows were counted.
-    fn run(
-        &self,
-        handling: Handlings,
-        level: Option<f64>,
-    ) -> Result<(Result<Answer, String>, Counted), AnalysisError> {
-        let entry = self
-            .endpoint
-            .entry()
-            .ok_or_else(|| self.wrong("its statistic is not in the catalogue"))?;
+    /// The columns in their roles with missing and indeterminate results counted as asked, how rows
+    /// were counted, and which of [`View::rows`] are in the columns.
+    fn prepare(&self, entry: &Entry, handling: Handlings) -> Result<Prepared, AnalysisError> {
         let mut counted = Counted {
             rows: self.rows.len(),
             ..Counted::default()
@@ -813,6 +849,28 @@ impl View<'_> {
             let column = self.column(role, name, cells, &kept, truth.as_deref(), handling)?;
             columns.push((role.name.to_owned(), name.clone(), column));
         }
+        Ok(Prepared {
+            columns,
+            counted,
+            kept,
+        })
+    }
+
+    /// The answer (or why there is none) and how the rows were counted.
+    fn run(
+        &self,
+        handling: Handlings,
+        level: Option<f64>,
+    ) -> Result<(Result<Answer, String>, Counted), AnalysisError> {
+        let entry = self
+            .endpoint
+            .entry()
+            .ok_or_else(|| self.wrong("its statistic is not in the catalogue"))?;
+        let Prepared {
+            columns,
+            counted,
+            kept,
+        } = self.prepare(entry, handling)?;
         let settings = self.settings(entry, level);
         let sample = Sample::new(entry, columns, &settings);
         match sample.and_then(|s| (entry.run)(&s)) {
@@ -838,6 +896,10 @@ impl View<'_> {
             .filter(|(n, _)| !(n == "level" && level.is_some()))
             .cloned()
             .collect();
+        // A single look has no plan: the entry's own defaults hold.
+        if self.plan.endpoints.is_empty() && level.is_none() {
+            return settings;
+        }
         for (name, value) in [
             ("level", level.unwrap_or(self.plan.level).to_string()),
             ("seed", self.plan.seed.to_string()),

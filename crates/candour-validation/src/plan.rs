@@ -287,12 +287,14 @@ pub struct Segmentation {
 }
 
 /// What a site may tell others.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Site {
     /// Counts from 1 to one less than this are suppressed.
     pub minimum_cell: u64,
     /// Bins of the score histogram; 0 for the distinct scores, which are exact.
     pub bins: u64,
+    /// Lowest and highest score of the bins; what lies beyond has a bin of its own on either side.
+    pub range: (f64, f64),
 }
 
 /// One fault of a plan.
@@ -362,6 +364,36 @@ impl Plan {
                 file: file.to_owned(),
                 faults: reader.faults,
             })
+        }
+    }
+
+    /// A plan of one look at data, without title and endpoints: what `candour statistics` goes by.
+    #[must_use]
+    pub fn bare(data: DataPlan, handling: Handling) -> Self {
+        Self {
+            file: String::new(),
+            digest: Digest::of(b""),
+            title: String::new(),
+            version: String::new(),
+            amends: None,
+            report: BTreeMap::new(),
+            data,
+            handling,
+            level: 0.95,
+            seed: 1,
+            replicates: 2000,
+            endpoints: Vec::new(),
+            subgroups: Vec::new(),
+            multiplicity: Multiplicity {
+                method: Method::CoPrimary,
+                order: Vec::new(),
+            },
+            segmentation: None,
+            site: Site {
+                minimum_cell: 5,
+                bins: 0,
+                range: (0.0, 1.0),
+            },
         }
     }
 
@@ -628,9 +660,17 @@ impl Reader<'_> {
         let mut site = Site {
             minimum_cell: 5,
             bins: 0,
+            range: (0.0, 1.0),
         };
         if let Some((table, _)) = self.table(root, "site") {
-            self.only("[site]", table, &["minimum_cell", "bins"]);
+            self.only("[site]", table, &["minimum_cell", "bins", "low", "high"]);
+            site.range = (
+                self.number(table, "low").unwrap_or(0.0),
+                self.number(table, "high").unwrap_or(1.0),
+            );
+            if site.range.0 >= site.range.1 {
+                self.fault(root.get("site").map_or(0, |n| n.span().start), "`low` is not below `high`");
+            }
             site.minimum_cell = self.whole(table, "minimum_cell", 1, 1000).unwrap_or(5);
             site.bins = self.whole(table, "bins", 0, 100_000).unwrap_or(0);
         }

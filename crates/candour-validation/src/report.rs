@@ -700,7 +700,9 @@ pub fn estimate(n: &Number) -> String {
     }
 }
 
-fn cell_words(cell: &Cell) -> String {
+/// A cell of a table, for people.
+#[must_use]
+pub fn cell_words(cell: &Cell) -> String {
     match cell {
         Cell::Whole(v) => v.to_string(),
         Cell::Real(v) => digits(*v),

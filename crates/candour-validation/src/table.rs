@@ -615,7 +615,8 @@ fn shown(name: &str) -> String {
 }
 
 /// Levenshtein distance on characters, for naming the nearest name first.
-pub(crate) fn distance(a: &str, b: &str) -> usize {
+#[must_use]
+pub fn distance(a: &str, b: &str) -> usize {
     let b: Vec<char> = b.chars().take(64).collect();
     let mut row: Vec<usize> = (0..=b.len()).collect();
     for (i, ca) in a.chars().take(64).enumerate() {

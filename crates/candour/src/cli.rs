@@ -33,8 +33,19 @@ pub(crate) enum Command {
     Oversee(Oversee),
     /// Computes a decision again from the vault and compares it with what was sealed.
     Replay(Replay),
-    /// Validates a device on its cohort by a plan that is sealed first.
+    /// Seals what the reference standard says of a decided study.
+    Outcome(OutcomeArgs),
+    /// Answers a statistical analysis plan from data, or validates a device on its cohort: the plan
+    /// is sealed first, then the data, then the result; a report is written.
     Validate(Validate),
+    /// One statistic of the catalogue on one table, without a plan.
+    Statistics(Statistics),
+    /// How many cases or readers a study needs, or what power it has.
+    PlanStudy(Statistics),
+    /// Pools the signed summaries of several sites.
+    Pool(Pool),
+    /// Watches the sealed decisions of a workspace for drift.
+    Monitor(Monitor),
     /// Is it a medical device, under which regulation, which class by which rule, which route:
     /// clause by clause, with the line of the device file behind each answer.
     Classify(Classify),
@@ -126,15 +137,91 @@ pub(crate) struct Replay {
 
 #[derive(Debug, Args)]
 pub(crate) struct Validate {
-    /// The device's folder.
+    /// The statistical analysis plan (`validation.toml`).
+    pub(crate) plan: Option<PathBuf>,
+    /// Data, in the order of the plan: CSV, TSV, JSON lines or Parquet. Repeat for further files.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) data: Vec<PathBuf>,
+    /// Validate this device (`device.toml`, `model/`) on its cohort instead.
+    #[arg(long, conflicts_with_all = ["plan", "data", "sealed", "site"])]
+    pub(crate) device: Option<PathBuf>,
+    /// Seal plan, data and result in this workspace, in that order; made if it is not there. With a
+    /// plan and no data, only the plan is sealed.
     #[arg(long)]
-    pub(crate) device: PathBuf,
-    /// The workspace; made if it is not there.
-    #[arg(long)]
-    pub(crate) workspace: PathBuf,
+    pub(crate) workspace: Option<PathBuf>,
+    /// The data are the workspace's own sealed decisions in use, joined with their outcomes.
+    #[arg(long, conflicts_with = "data")]
+    pub(crate) sealed: bool,
+    /// Where the report is written.
+    #[arg(long, default_value = "validation-report", value_name = "DIR")]
+    pub(crate) out: PathBuf,
+    /// Write a signed summary of this site for `candour pool`, with nothing of a single patient,
+    /// instead of a report.
+    #[arg(long, value_name = "NAME")]
+    pub(crate) site: Option<String>,
     /// Print the results as JSON.
     #[arg(long)]
     pub(crate) json: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Statistics {
+    /// Print the catalogue with formula and source.
+    #[arg(long)]
+    pub(crate) list: bool,
+    /// With --list: as JSON.
+    #[arg(long)]
+    pub(crate) json: bool,
+    /// An entry of the catalogue and its arguments; ENTRY --help lists them.
+    #[arg(trailing_var_arg = true, allow_hyphen_values = true, value_name = "ENTRY")]
+    pub(crate) rest: Vec<std::ffi::OsString>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Pool {
+    /// Summaries of sites, as `candour validate --site` wrote them.
+    #[arg(required = true)]
+    pub(crate) summaries: Vec<PathBuf>,
+    /// The public key of a site, or a file that holds it; repeat it for each site.
+    #[arg(long, required = true)]
+    pub(crate) key: Vec<String>,
+    /// The plan that the sites followed.
+    #[arg(long)]
+    pub(crate) plan: PathBuf,
+    /// Where the report is written.
+    #[arg(long, default_value = "pooled-report", value_name = "DIR")]
+    pub(crate) out: PathBuf,
+    /// Print the results as JSON.
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Monitor {
+    /// The workspace.
+    #[arg(long)]
+    pub(crate) workspace: PathBuf,
+    /// What is watched and how (`monitoring.toml`); without it, the built-in design.
+    #[arg(long)]
+    pub(crate) plan: Option<PathBuf>,
+    /// Print the readings as JSON.
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct OutcomeArgs {
+    /// Index of the decision's record in the ledger.
+    pub(crate) decision: u64,
+    /// The workspace.
+    #[arg(long)]
+    pub(crate) workspace: PathBuf,
+    /// What the reference standard says.
+    #[arg(long, value_parser = ["positive", "negative"])]
+    pub(crate) reference: String,
+    /// What the reference standard is, such as `histology`.
+    #[arg(long)]
+    pub(crate) standard: String,
 }
 
 #[derive(Debug, Args)]

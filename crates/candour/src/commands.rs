@@ -270,27 +270,22 @@ pub(crate) fn validation_lines(validation: &Validation) -> Vec<String> {
         .collect()
 }
 
-pub(crate) fn validate(args: &cli::Validate) -> Done {
-    let device = Device::open(&args.device)?;
-    let mut workspace = Workspace::open_or_create(&args.workspace, &world())?;
-    let validation = validate_with_bar(&mut workspace, &device)?;
-    if args.json {
-        let body = serde_json::to_value(&validation.validated).unwrap_or_default();
-        say(
-            json!({ "plan_record": validation.plan_index, "record": validation.index, "validated": body }),
-        );
+/// Seals what became known of a study.
+pub(crate) fn outcome(args: &cli::OutcomeArgs) -> Done {
+    let mut workspace = open_existing(&args.workspace)?;
+    let reference = if args.reference == "positive" {
+        candour_record::Reference::Positive
     } else {
-        say(format_args!(
-            "plan sealed as record {}, results as record {}",
-            validation.plan_index, validation.index
-        ));
-        for line in validation_lines(&validation) {
-            say(line);
-        }
-    }
-    if validation.validated.results.iter().any(|r| !r.met) {
-        return Err(Failure::Wrong("an endpoint of the plan was not met".into()));
-    }
+        candour_record::Reference::Negative
+    };
+    let index = candour_device::outcome(
+        &mut workspace,
+        &world(),
+        args.decision,
+        reference,
+        &args.standard,
+    )?;
+    say(format_args!("sealed as record {index}"));
     Ok(())
 }
 

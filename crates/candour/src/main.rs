@@ -5,9 +5,13 @@ mod commands;
 mod demo;
 mod dossier;
 mod failure;
+mod monitor;
 mod pages;
+mod pool;
 mod regulation;
 mod regulation_page;
+mod statistics;
+mod validation;
 mod verify;
 mod world;
 
@@ -25,7 +29,12 @@ fn main() -> ExitCode {
         Command::Run(args) => commands::run(&args),
         Command::Oversee(args) => commands::oversee(&args),
         Command::Replay(args) => commands::replay(&args),
-        Command::Validate(args) => commands::validate(&args),
+        Command::Outcome(args) => commands::outcome(&args),
+        Command::Validate(args) => validation::validate(&args),
+        Command::Statistics(args) => statistics::statistics(&args),
+        Command::PlanStudy(args) => statistics::plan_study(&args),
+        Command::Pool(args) => pool::pool(&args),
+        Command::Monitor(args) => monitor::monitor(&args),
         Command::Classify(args) => regulation::classify_command(&args),
         Command::Check(args) => regulation::check_command(&args),
         Command::Deadlines(args) => regulation::deadlines_command(&args),
