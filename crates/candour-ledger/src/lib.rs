@@ -19,7 +19,7 @@ pub mod tree;
 mod vault;
 
 pub use check::{CheckReport, Fault, check, check_files};
-pub use checkpoint::{Checkpoint, Signer, Vkey};
+pub use checkpoint::{Checkpoint, NoteError, Signer, Vkey, open as open_note};
 pub use proof::TlogProof;
 pub use store::{Ledger, LedgerError, Sealed, View};
 pub use vault::{Entropy, Patient, Vault, VaultError, WorkspaceKey};

@@ -209,7 +209,7 @@ pub fn entry(id: &str) -> Option<&'static Entry> {
     entries().find(|e| e.id == id)
 }
 
-const MODULES: &[&[Entry]] = &[];
+const MODULES: &[&[Entry]] = &[crate::segmentation::ENTRIES];
 
 /// Whether a setting's value, as typed, is of its kind and within its range.
 ///

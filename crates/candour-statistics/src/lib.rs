@@ -11,6 +11,7 @@ pub mod random;
 pub mod rank;
 pub mod resample;
 pub mod roc;
+pub mod segmentation;
 
 pub use number::{Answer, Cell, Curve, Figure, Interval, Number, StatisticsError, Table};
 pub use proportion::{Proportion, wilson_interval};

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use candour_ledger::{Vkey, open as open_note};
+use candour_ledger::{Vkey, open_note};
 use candour_statistics::{Curve, Figure};
 use candour_validation::document::{Block, Document, Entry, Section, Tone};
 use candour_validation::plot;

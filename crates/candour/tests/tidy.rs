@@ -13,6 +13,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("regulation", &[]),
     ("ledger", &["record"]),
     ("dicom", &["record"]),
+    ("validation", &["record", "statistics", "dicom"]),
     ("model", &["record", "statistics", "dicom"]),
     (
         "device",
@@ -34,6 +35,7 @@ const ARROWS: &[(&str, &[&str])] = &[
             "regulation",
             "ledger",
             "dicom",
+            "validation",
             "model",
             "device",
             "dossier",
