@@ -263,7 +263,10 @@ def delong(pos, neg, z):
     v10 = [sum(psi(x, y) for y in neg) / len(neg) for x in pos]
     v01 = [sum(psi(x, y) for x in pos) / len(pos) for y in neg]
     auc = sum(v10) / len(pos)
-    half = z * math.sqrt(statistics.variance(v10) / len(pos) + statistics.variance(v01) / len(neg))
+    variance = statistics.variance(v10) / len(pos) + statistics.variance(v01) / len(neg)
+    if variance == 0:  # separated or constant scores: an interval without width is none
+        return None
+    half = z * math.sqrt(variance)
     return auc, max(0.0, auc - half), min(1.0, auc + half)
 
 
@@ -289,7 +292,8 @@ def recompute(statistic, leaves, plan, run):
             p = answers.get(case, ("refused", None))[1]
             score[positive].append((-math.inf if positive else math.inf) if p is None else p)
         ok = min(len(score[True]), len(score[False])) >= 2
-        return len(reference), (*delong(score[True], score[False], z), "delong") if ok else None
+        found = delong(score[True], score[False], z) if ok else None
+        return len(reference), (*found, "delong") if found else None
     positive = statistic.startswith("sensitivity")
     mine = [answers.get(c, ("refused", None))[0] for c, ref in reference.items() if ref == positive]
     if statistic.endswith("_complete_case"):

@@ -149,7 +149,8 @@ impl Cohort {
                     .zip(&row)
                     .enumerate()
                     .filter(|(at, _)| {
-                        ![Some(case), Some(split_at), Some(reference_at), seed, file].contains(&Some(*at))
+                        ![Some(case), Some(split_at), Some(reference_at), seed, file]
+                            .contains(&Some(*at))
                     })
                     .map(|(_, (name, value))| (name.to_owned(), value.to_owned()))
                     .collect()

@@ -40,7 +40,16 @@ pub struct SealedCase {
 impl SealedCase {
     /// The names of [`SealedCase::cells`].
     pub const COLUMNS: [&'static str; 11] = [
-        "record", "at", "month", "case", "patient", "model", "call", "probability", "refused", "truth",
+        "record",
+        "at",
+        "month",
+        "case",
+        "patient",
+        "model",
+        "call",
+        "probability",
+        "refused",
+        "truth",
         "verdict",
     ];
 
@@ -71,7 +80,8 @@ impl SealedCase {
                 None => "",
             }
             .to_owned(),
-            self.verdict.map_or_else(String::new, |v| v.key().to_owned()),
+            self.verdict
+                .map_or_else(String::new, |v| v.key().to_owned()),
         ]
     }
 }

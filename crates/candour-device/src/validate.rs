@@ -6,7 +6,7 @@ use candour_record::{
     CaseId, DecisionOutcome, Endpoint, Event, Outcome, Planned, Purpose, Real, Record, Reference,
     StatisticResult, Validated,
 };
-use candour_statistics::{delong_auc, wilson_interval};
+use candour_statistics::{delong_auc, estimable, wilson_interval};
 use rayon::prelude::*;
 
 use crate::cohort::{Cohort, CohortCase, CohortError};
@@ -189,7 +189,7 @@ impl Tally {
             let reach = |lower: Option<f64>| lower.is_some_and(|l| l >= endpoint.lower_bound_min);
             if endpoint.statistic == "auc" {
                 let (positive, negative) = self.scores();
-                let auc = delong_auc(&positive, &negative, plan.level)?;
+                let auc = estimable(delong_auc(&positive, &negative, plan.level))?;
                 let numbers = auc.map(|a| (a.value, a.interval.lower, a.interval.upper));
                 results.push(result(
                     "auc",

@@ -73,7 +73,9 @@ pub fn read_segmentation(
     }
     let pixels = decode(instance)?;
     if pixels.samples != 1 {
-        return Err(DicomError::Pixels("a segmentation has one sample per pixel"));
+        return Err(DicomError::Pixels(
+            "a segmentation has one sample per pixel",
+        ));
     }
     let kind = instance.text_or_empty(tags::SEGMENTATION_TYPE);
     let label_map = kind == "LABELMAP";
@@ -102,7 +104,11 @@ pub fn read_segmentation(
         items(frame, sequence)
             .first()
             .and_then(|i| numbers(i, tag))
-            .or_else(|| items(shared?, sequence).first().and_then(|i| numbers(i, tag)))
+            .or_else(|| {
+                items(shared?, sequence)
+                    .first()
+                    .and_then(|i| numbers(i, tag))
+            })
     };
     let mut out = SegmentationMask {
         rows: pixels.rows,
@@ -129,10 +135,14 @@ pub fn read_segmentation(
             tags::IMAGE_POSITION_PATIENT,
         )
         .ok_or_else(|| missing("ImagePositionPatient"))?;
-        let (&[row, column], &[a, b, c, d, e, f], &[x, y, z]) =
-            (spacing.as_slice(), orientation.as_slice(), position.as_slice())
-        else {
-            return Err(missing("PixelSpacing, ImageOrientationPatient or ImagePositionPatient"));
+        let (&[row, column], &[a, b, c, d, e, f], &[x, y, z]) = (
+            spacing.as_slice(),
+            orientation.as_slice(),
+            position.as_slice(),
+        ) else {
+            return Err(missing(
+                "PixelSpacing, ImageOrientationPatient or ImagePositionPatient",
+            ));
         };
         let orientation = [[a, b, c], [d, e, f]];
         if n == 0 {
@@ -147,7 +157,8 @@ pub fn read_segmentation(
             .and_then(|v| v.first().copied());
         } else if out.pixel_spacing_mm != [row, column] || out.orientation != orientation {
             return Err(DicomError::Misuse(
-                "frames of the segmentation differ in spacing or orientation; a mask has one grid".into(),
+                "frames of the segmentation differ in spacing or orientation; a mask has one grid"
+                    .into(),
             ));
         }
         if let Some(wanted) = segment.filter(|_| !label_map) {
@@ -185,17 +196,13 @@ pub fn read_segmentation(
         }
     }
     let normal = cross(out.orientation);
-    out.slices.sort_by(|a, b| {
-        dot(a.position_mm, normal).total_cmp(&dot(b.position_mm, normal))
-    });
+    out.slices
+        .sort_by(|a, b| dot(a.position_mm, normal).total_cmp(&dot(b.position_mm, normal)));
     Ok(out)
 }
 
 fn items(object: &InMemDicomObject, tag: Tag) -> &[InMemDicomObject] {
-    object
-        .get(tag)
-        .and_then(|e| e.items())
-        .unwrap_or_default()
+    object.get(tag).and_then(|e| e.items()).unwrap_or_default()
 }
 
 fn numbers(object: &InMemDicomObject, tag: Tag) -> Option<Vec<f64>> {

@@ -211,7 +211,10 @@ pub fn render_pdf(
     set(
         "/dossier.typ",
         include_str!("dossier.typ"),
-        vec![("/model.json", model), ("/evidence.json", evidence.to_vec())],
+        vec![
+            ("/model.json", model),
+            ("/evidence.json", evidence.to_vec()),
+        ],
         shown.digest,
         at,
     )

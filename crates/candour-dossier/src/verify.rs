@@ -12,7 +12,7 @@ use candour_record::{
     CaseId, DecisionOutcome, Digest, Event, Outcome, Planned, Purpose, Real, Record, Reference,
     Validated,
 };
-use candour_statistics::{delong_auc, wilson_interval};
+use candour_statistics::{delong_auc, estimable, wilson_interval};
 
 use crate::compile::{Claim, Content, DecisionRow};
 
@@ -396,7 +396,7 @@ fn recompute(
             };
             list.push(answers.get(case).and_then(|a| a.1).unwrap_or(worst));
         }
-        let auc = delong_auc(&positive, &negative, level).map_err(broken)?;
+        let auc = estimable(delong_auc(&positive, &negative, level)).map_err(broken)?;
         return Ok((
             reference.len() as u64,
             auc.map(|a| [a.value, a.interval.lower, a.interval.upper]),

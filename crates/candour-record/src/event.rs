@@ -706,6 +706,22 @@ macro_rules! kinds {
 }
 
 kinds!(
-    Opened, Loaded, Received, Refused, Decided, Released, Overseen, Outcome, Planned, Validated,
-    Compiled, Rendered, Replayed, Classified, AnalysisPlanned, DataEntered, Analysed, Monitored,
+    Opened,
+    Loaded,
+    Received,
+    Refused,
+    Decided,
+    Released,
+    Overseen,
+    Outcome,
+    Planned,
+    Validated,
+    Compiled,
+    Rendered,
+    Replayed,
+    Classified,
+    AnalysisPlanned,
+    DataEntered,
+    Analysed,
+    Monitored,
 );

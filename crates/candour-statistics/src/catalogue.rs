@@ -209,7 +209,27 @@ pub fn entry(id: &str) -> Option<&'static Entry> {
     entries().find(|e| e.id == id)
 }
 
-const MODULES: &[&[Entry]] = &[crate::segmentation::ENTRIES];
+const MODULES: &[&[Entry]] = &[
+    crate::proportion::ENTRIES,
+    crate::clustered::ENTRIES,
+    crate::accuracy::ENTRIES,
+    crate::comparison::ENTRIES,
+    crate::roc::ENTRIES,
+    crate::reader_study::ENTRIES,
+    crate::localisation::ENTRIES,
+    crate::calibration::ENTRIES,
+    crate::decision_curve::ENTRIES,
+    crate::agreement::ENTRIES,
+    crate::segmentation::ENTRIES,
+    crate::subgroup::ENTRIES,
+    crate::fairness::ENTRIES,
+    crate::multiplicity::ENTRIES,
+    crate::missing::ENTRIES,
+    crate::pooling::ENTRIES,
+    crate::surveillance::ENTRIES,
+    crate::conformal::ENTRIES,
+    crate::sample_size::ENTRIES,
+];
 
 /// Whether a setting's value, as typed, is of its kind and within its range.
 ///
@@ -322,14 +342,18 @@ impl Sample {
         let mut taken: Vec<(&'static str, String, Column)> = Vec::new();
         let mut rows: Option<usize> = None;
         for (role_name, name, column) in columns {
-            let role = entry.roles.iter().find(|r| r.name == role_name).ok_or_else(|| {
-                let known: Vec<&str> = entry.roles.iter().map(|r| r.name).collect();
-                StatisticsError::Data(format!(
-                    "`{}` has no column `{role_name}`; it reads: {}",
-                    entry.id,
-                    known.join(", ")
-                ))
-            })?;
+            let role = entry
+                .roles
+                .iter()
+                .find(|r| r.name == role_name)
+                .ok_or_else(|| {
+                    let known: Vec<&str> = entry.roles.iter().map(|r| r.name).collect();
+                    StatisticsError::Data(format!(
+                        "`{}` has no column `{role_name}`; it reads: {}",
+                        entry.id,
+                        known.join(", ")
+                    ))
+                })?;
             if rows.is_some_and(|n| n != column.len()) {
                 return Err(StatisticsError::Data(format!(
                     "column `{name}` has {} rows, others have {}",
@@ -375,7 +399,11 @@ impl Sample {
             let mut given = settings.iter().filter(|(n, _)| n == setting.name);
             let text = given.next().map(|(_, v)| v.as_str());
             if given.next().is_some() {
-                return Err(StatisticsError::setting(setting.name, "given twice", "give it once"));
+                return Err(StatisticsError::setting(
+                    setting.name,
+                    "given twice",
+                    "give it once",
+                ));
             }
             match text.or(setting.default) {
                 Some(text) => values.push((setting.name, parse(setting, text)?)),
@@ -563,7 +591,10 @@ fn check(role: &Role, name: &str, column: &Column) -> Result<(), StatisticsError
         (Kind::Binary, Column::Binary(_)) => Ok(()),
         (Kind::Label, Column::Label(labels)) => {
             match labels.codes.iter().position(Option::is_none) {
-                Some(row) if !role.missing => Err(wrong(row, "is empty; give a value or leave the row out and say why")),
+                Some(row) if !role.missing => Err(wrong(
+                    row,
+                    "is empty; give a value or leave the row out and say why",
+                )),
                 _ => Ok(()),
             }
         }
@@ -573,7 +604,10 @@ fn check(role: &Role, name: &str, column: &Column) -> Result<(), StatisticsError
                     if role.missing {
                         continue;
                     }
-                    return Err(wrong(row, "is empty or not a number; say in the plan how missing results count"));
+                    return Err(wrong(
+                        row,
+                        "is empty or not a number; say in the plan how missing results count",
+                    ));
                 }
                 let fits = match role.kind {
                     Kind::Real => true,
@@ -585,9 +619,17 @@ fn check(role: &Role, name: &str, column: &Column) -> Result<(), StatisticsError
                     return Err(wrong(
                         row,
                         &match role.kind {
-                            Kind::Finite => format!("{v} is not finite; `{}` takes finite numbers", role.name),
-                            Kind::Probability => format!("{v} is no probability; `{}` lies between 0 and 1", role.name),
-                            _ => format!("{v} is no count; `{}` takes whole numbers from 0", role.name),
+                            Kind::Finite => {
+                                format!("{v} is not finite; `{}` takes finite numbers", role.name)
+                            }
+                            Kind::Probability => format!(
+                                "{v} is no probability; `{}` lies between 0 and 1",
+                                role.name
+                            ),
+                            _ => format!(
+                                "{v} is no count; `{}` takes whole numbers from 0",
+                                role.name
+                            ),
                         },
                     ));
                 }
@@ -602,7 +644,8 @@ fn check(role: &Role, name: &str, column: &Column) -> Result<(), StatisticsError
 }
 
 fn parse(setting: &Setting, text: &str) -> Result<Value, StatisticsError> {
-    let wrong = |allowed: String| StatisticsError::setting(setting.name, format!("`{text}`"), allowed);
+    let wrong =
+        |allowed: String| StatisticsError::setting(setting.name, format!("`{text}`"), allowed);
     let text = text.trim();
     let number = |t: &str| t.trim().parse::<f64>().ok().filter(|v| !v.is_nan());
     match setting.kind {

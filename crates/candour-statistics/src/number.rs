@@ -69,6 +69,18 @@ impl StatisticsError {
     }
 }
 
+/// What was computed, or nothing where it is merely not estimable.
+///
+/// # Errors
+/// Every error but [`StatisticsError::NotEstimable`].
+pub fn estimable<T>(result: Result<T, StatisticsError>) -> Result<Option<T>, StatisticsError> {
+    match result {
+        Ok(value) => Ok(Some(value)),
+        Err(StatisticsError::NotEstimable(_)) => Ok(None),
+        Err(other) => Err(other),
+    }
+}
+
 /// One number of an answer, by name, with what is needed to read it: definition, interval, n.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Number {
@@ -96,7 +108,12 @@ pub struct Number {
 impl Number {
     /// A number without an interval, such as a p-value or a count.
     #[must_use]
-    pub fn plain(name: impl Into<String>, definition: impl Into<String>, value: f64, n: usize) -> Self {
+    pub fn plain(
+        name: impl Into<String>,
+        definition: impl Into<String>,
+        value: f64,
+        n: usize,
+    ) -> Self {
         Self {
             name: name.into(),
             definition: definition.into(),

@@ -117,7 +117,8 @@ impl Units {
 }
 
 fn gather(codes: &[usize]) -> Vec<Vec<usize>> {
-    let mut groups: std::collections::BTreeMap<usize, Vec<usize>> = std::collections::BTreeMap::new();
+    let mut groups: std::collections::BTreeMap<usize, Vec<usize>> =
+        std::collections::BTreeMap::new();
     for (at, code) in codes.iter().enumerate() {
         groups.entry(*code).or_default().push(at);
     }
@@ -171,7 +172,12 @@ impl BootstrapInterval {
         jackknife: &[Option<f64>],
         level: f64,
     ) -> Result<Interval, StatisticsError> {
-        let mut values: Vec<f64> = replicates.iter().flatten().copied().filter(|v| !v.is_nan()).collect();
+        let mut values: Vec<f64> = replicates
+            .iter()
+            .flatten()
+            .copied()
+            .filter(|v| !v.is_nan())
+            .collect();
         if values.len() < 100 || values.len() * 10 < replicates.len() * 9 {
             return Err(StatisticsError::not_estimable(format!(
                 "{} of {} bootstrap replicates have no value",
@@ -210,10 +216,17 @@ impl BootstrapInterval {
                     let z = z0 + normal_quantile(p);
                     normal_cdf(z0 + z / (1.0 - a * z))
                 };
-                (quantile(&values, moved(low)), quantile(&values, moved(high)))
+                (
+                    quantile(&values, moved(low)),
+                    quantile(&values, moved(high)),
+                )
             }
         };
-        Ok(Interval { lower, upper, level })
+        Ok(Interval {
+            lower,
+            upper,
+            level,
+        })
     }
 }
 

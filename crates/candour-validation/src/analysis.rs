@@ -246,14 +246,21 @@ pub fn assemble(plan: &Plan, tables: &[Table]) -> Result<(Table, Flow), Analysis
         }
         if unmatched.there > 0 {
             flow.excluded.push((
-                format!("rows of {} without a partner (not among the rows above)", other.name),
+                format!(
+                    "rows of {} without a partner (not among the rows above)",
+                    other.name
+                ),
                 unmatched.there,
             ));
         }
         joined = next;
     }
     for (column, words) in &plan.data.include {
-        let keep: Vec<bool> = joined.column(column)?.iter().map(|c| words.contains(c)).collect();
+        let keep: Vec<bool> = joined
+            .column(column)?
+            .iter()
+            .map(|c| words.contains(c))
+            .collect();
         let left = keep.iter().filter(|k| !**k).count();
         if left > 0 {
             flow.excluded
@@ -362,7 +369,11 @@ pub fn single(
 }
 
 /// An endpoint as planned, and under the other ways of counting what is missing.
-fn answer(plan: &Plan, table: &Table, endpoint: &Endpoint) -> Result<EndpointResult, AnalysisError> {
+fn answer(
+    plan: &Plan,
+    table: &Table,
+    endpoint: &Endpoint,
+) -> Result<EndpointResult, AnalysisError> {
     let handling = Handlings::of(plan, endpoint);
     let view = View {
         plan,
@@ -419,7 +430,11 @@ fn within(
     let mut levels: BTreeMap<&str, Vec<usize>> = BTreeMap::new();
     for row in &all {
         let cell = cells.get(*row).map_or("", String::as_str);
-        let name = if missing(plan, cell) { "(not stated)" } else { cell };
+        let name = if missing(plan, cell) {
+            "(not stated)"
+        } else {
+            cell
+        };
         levels.entry(name).or_default().push(*row);
     }
     if levels.len() > 200 {
@@ -537,9 +552,17 @@ fn decide(
                 let met = result(endpoint).and_then(|r| r.met) == Some(true);
                 let earlier = failed.filter(|_| method == Method::FixedSequence);
                 out.push(match (earlier, met) {
-                    (Some(first), _) => plain(endpoint, false, format!("not tested: `{first}`, which stands before it, is not met")),
+                    (Some(first), _) => plain(
+                        endpoint,
+                        false,
+                        format!("not tested: `{first}`, which stands before it, is not met"),
+                    ),
                     (None, true) => plain(endpoint, true, String::new()),
-                    (None, false) => plain(endpoint, false, "its interval does not reach the goal".into()),
+                    (None, false) => plain(
+                        endpoint,
+                        false,
+                        "its interval does not reach the goal".into(),
+                    ),
                 });
                 if !met && failed.is_none() {
                     failed = Some(&endpoint.id);
@@ -623,16 +646,20 @@ fn p_value(plan: &Plan, table: &Table, endpoint: &Endpoint) -> Result<Option<f64
         rows: included(table, endpoint)?,
     };
     let handling = Handlings::of(plan, endpoint);
-    let mut bound = |error: f64| -> Result<Option<Interval>, AnalysisError> {
+    let bound = |error: f64| -> Result<Option<Interval>, AnalysisError> {
         let (answer, counted) = view.run(handling, Some(1.0 - 2.0 * error))?;
         Ok(pick(plan, endpoint, answer.as_ref(), counted.used)?.interval)
     };
-    let mut one = |above: bool, limit: f64| -> Result<Option<f64>, AnalysisError> {
+    let one = |above: bool, limit: f64| -> Result<Option<f64>, AnalysisError> {
         let Some(half) = bound(0.499_999)? else {
             return Ok(None);
         };
         // On the goal's side of the estimate the near limit is moved, beyond it the far one.
-        let good = if above { half.lower >= limit } else { half.upper <= limit };
+        let good = if above {
+            half.lower >= limit
+        } else {
+            half.upper <= limit
+        };
         let passes = |i: Interval| match (above, good) {
             (true, true) => i.lower >= limit,
             (true, false) => i.upper < limit,
@@ -679,11 +706,19 @@ fn pick(
     answer: Result<&Answer, &String>,
     n: usize,
 ) -> Result<Number, AnalysisError> {
-    let name = endpoint.number.clone().unwrap_or_else(|| endpoint.id.clone());
+    let name = endpoint
+        .number
+        .clone()
+        .unwrap_or_else(|| endpoint.id.clone());
     let answer = match answer {
         Ok(answer) => answer,
         Err(reason) => {
-            return Ok(Number::none(name, endpoint.statistic.clone(), n, reason.clone()));
+            return Ok(Number::none(
+                name,
+                endpoint.statistic.clone(),
+                n,
+                reason.clone(),
+            ));
         }
     };
     let found = match &endpoint.number {
@@ -696,7 +731,11 @@ fn pick(
             file: plan.file.clone(),
             line: endpoint.line,
             endpoint: endpoint.id.clone(),
-            what: format!("`{}` gives no number `{name}`; it gives: {}", endpoint.statistic, known.join(", ")),
+            what: format!(
+                "`{}` gives no number `{name}`; it gives: {}",
+                endpoint.statistic,
+                known.join(", ")
+            ),
         }
     })
 }
@@ -792,7 +831,10 @@ impl View<'_> {
         let results = self.results(entry)?;
         let mut kept = Vec::new();
         for (at, row) in self.rows.iter().enumerate() {
-            if truth.as_ref().is_some_and(|t| t.get(at).copied().flatten().is_none()) {
+            if truth
+                .as_ref()
+                .is_some_and(|t| t.get(at).copied().flatten().is_none())
+            {
                 counted.no_truth += 1;
                 continue;
             }
@@ -881,7 +923,10 @@ impl View<'_> {
                     .get(row)
                     .and_then(|at| self.rows.get(*at))
                     .map_or(0, |r| self.table.place(*r));
-                Err(self.wrong(format!("{}:{place}: column `{column}`: {what}", self.table.name)))
+                Err(self.wrong(format!(
+                    "{}:{place}: column `{column}`: {what}",
+                    self.table.name
+                )))
             }
             Err(other) => Err(self.wrong(other.to_string())),
         }
@@ -914,7 +959,13 @@ impl View<'_> {
     }
 
     fn said(&self, cell: &str) -> Said {
-        if self.plan.handling.indeterminate_words.iter().any(|w| w == cell) {
+        if self
+            .plan
+            .handling
+            .indeterminate_words
+            .iter()
+            .any(|w| w == cell)
+        {
             Said::Neither
         } else if missing(self.plan, cell) {
             Said::Nothing
@@ -938,7 +989,10 @@ impl View<'_> {
 
     /// The reference standard of each row; none where the entry reads none.
     fn truth(&self, entry: &Entry) -> Result<Option<Vec<Option<bool>>>, AnalysisError> {
-        let binary = entry.roles.iter().any(|r| r.name == "truth" && r.kind == Kind::Binary);
+        let binary = entry
+            .roles
+            .iter()
+            .any(|r| r.name == "truth" && r.kind == Kind::Binary);
         let Some((_, name)) = self.endpoint.columns.iter().find(|(r, _)| r == "truth") else {
             return Ok(None);
         };

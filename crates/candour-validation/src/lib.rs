@@ -8,6 +8,7 @@ pub mod analysis;
 pub mod checklist;
 pub mod document;
 pub mod masks;
+pub mod monitor;
 pub mod plan;
 pub mod plot;
 pub mod report;

@@ -211,7 +211,10 @@ impl Placed {
     fn read(which: &'static str, bytes: &[u8], label: Option<u64>) -> Result<Self, MaskError> {
         let wrong = |what: String| MaskError { which, what };
         if bytes.len() as u64 > MASK_BYTES_MAX {
-            return Err(wrong(format!("is larger than {} GiB", MASK_BYTES_MAX >> 30)));
+            return Err(wrong(format!(
+                "is larger than {} GiB",
+                MASK_BYTES_MAX >> 30
+            )));
         }
         if bytes.is_empty() {
             return Err(wrong("is an empty file".into()));
@@ -221,19 +224,31 @@ impl Placed {
             flate2::read::GzDecoder::new(bytes)
                 .take(MASK_BYTES_MAX + 1)
                 .read_to_end(&mut out)
-                .map_err(|_| wrong("is damaged: its compression ends early; copy it anew".into()))?;
+                .map_err(|_| {
+                    wrong("is damaged: its compression ends early; copy it anew".into())
+                })?;
             if out.len() as u64 > MASK_BYTES_MAX {
-                return Err(wrong(format!("unpacks to more than {} GiB", MASK_BYTES_MAX >> 30)));
+                return Err(wrong(format!(
+                    "unpacks to more than {} GiB",
+                    MASK_BYTES_MAX >> 30
+                )));
             }
             return Self::nifti(which, &out, label);
         }
-        if bytes.get(344..348).is_some_and(|m| m == b"n+1\0" || m == b"ni1\0") {
+        if bytes
+            .get(344..348)
+            .is_some_and(|m| m == b"n+1\0" || m == b"ni1\0")
+        {
             return Self::nifti(which, bytes, label);
         }
         Self::segmentation(which, bytes, label)
     }
 
-    fn segmentation(which: &'static str, bytes: &[u8], label: Option<u64>) -> Result<Self, MaskError> {
+    fn segmentation(
+        which: &'static str,
+        bytes: &[u8],
+        label: Option<u64>,
+    ) -> Result<Self, MaskError> {
         let wrong = |what: String| MaskError { which, what };
         let segment = label
             .map(u32::try_from)
@@ -241,7 +256,8 @@ impl Placed {
             .map_err(|_| wrong("has no segment of that number".into()))?;
         let instance = Instance::parse(bytes)
             .map_err(|e| wrong(format!("is neither NIfTI-1 nor a DICOM segmentation ({e})")))?;
-        let mask = read_segmentation(&instance, segment).map_err(|e| wrong(format!("cannot be used: {e}")))?;
+        let mask = read_segmentation(&instance, segment)
+            .map_err(|e| wrong(format!("cannot be used: {e}")))?;
         let [u, v] = mask.orientation;
         let normal = unit([
             u[1] * v[2] - u[2] * v[1],
@@ -254,7 +270,11 @@ impl Placed {
             unit(v).ok_or_else(|| wrong("has no column direction".into()))?,
             normal,
         ];
-        let heights: Vec<f64> = mask.slices.iter().map(|s| dot(s.position_mm, normal)).collect();
+        let heights: Vec<f64> = mask
+            .slices
+            .iter()
+            .map(|s| dot(s.position_mm, normal))
+            .collect();
         let apart = heights
             .windows(2)
             .filter_map(|w| Some(w.get(1)? - w.first()?))
@@ -263,14 +283,21 @@ impl Placed {
         let step = match mask.slice_spacing_mm.filter(|s| *s > 0.0) {
             Some(stated) if apart.is_infinite() || stated <= apart * 1.001 => stated,
             _ if apart.is_finite() => apart,
-            _ => return Err(wrong("has one slice and states neither SpacingBetweenSlices nor SliceThickness".into())),
+            _ => {
+                return Err(wrong(
+                    "has one slice and states neither SpacingBetweenSlices nor SliceThickness"
+                        .into(),
+                ));
+            }
         };
         let first = heights.first().copied().unwrap_or(0.0);
         let mut at = Vec::new();
         for h in &heights {
             let place = (h - first) / step;
             if (place - place.round()).abs() > SHIFT_MAX * 5.0 || place > 1e5 {
-                return Err(wrong("has slices at irregular distances; resample it to one grid".into()));
+                return Err(wrong(
+                    "has slices at irregular distances; resample it to one grid".into(),
+                ));
             }
             at.push(place.round() as usize);
         }
@@ -297,7 +324,12 @@ impl Placed {
 
     fn nifti(which: &'static str, bytes: &[u8], label: Option<u64>) -> Result<Self, MaskError> {
         let wrong = |what: String| MaskError { which, what };
-        let damaged = || wrong("is damaged or no NIfTI-1 file in one piece; write it anew as .nii or .nii.gz".into());
+        let damaged = || {
+            wrong(
+                "is damaged or no NIfTI-1 file in one piece; write it anew as .nii or .nii.gz"
+                    .into(),
+            )
+        };
         let header = nifti::NiftiHeader::from_reader(bytes).map_err(|_| damaged())?;
         let rank = usize::from(header.dim[0]);
         if !(2..=7).contains(&rank) {
@@ -308,7 +340,11 @@ impl Placed {
             match dims.get_mut(n) {
                 Some(slot) => *slot = usize::from(*size),
                 None if *size <= 1 => {}
-                None => return Err(wrong("has more than three dimensions; give one volume".into())),
+                None => {
+                    return Err(wrong(
+                        "has more than three dimensions; give one volume".into(),
+                    ));
+                }
             }
         }
         let total = dims
@@ -319,9 +355,13 @@ impl Placed {
         let kind = header.data_type().map_err(|_| damaged())?;
         // The volume is read only when the file can hold it.
         if (total as u64).saturating_mul(kind.size_of() as u64) > bytes.len() as u64 {
-            return Err(wrong("is cut off: it holds fewer voxels than its header says; copy it anew".into()));
+            return Err(wrong(
+                "is cut off: it holds fewer voxels than its header says; copy it anew".into(),
+            ));
         }
-        let volume = InMemNiftiObject::from_reader(bytes).map_err(|_| damaged())?.into_volume();
+        let volume = InMemNiftiObject::from_reader(bytes)
+            .map_err(|_| damaged())?
+            .into_volume();
         let (slope, shift) = if header.scl_slope == 0.0 || !header.scl_slope.is_finite() {
             (1.0, 0.0)
         } else {
@@ -355,7 +395,11 @@ impl Placed {
             NiftiType::Int64 => mask!(i64),
             NiftiType::Float32 => mask!(f32),
             NiftiType::Float64 => mask!(f64),
-            _ => return Err(wrong("holds colours or complex numbers; a mask holds labels".into())),
+            _ => {
+                return Err(wrong(
+                    "holds colours or complex numbers; a mask holds labels".into(),
+                ));
+            }
         };
         if voxels.len() != total {
             return Err(damaged());
@@ -365,7 +409,9 @@ impl Placed {
         let mut spacing = [0.0; 3];
         for ((axis, step), column) in axes.iter_mut().zip(spacing.iter_mut()).zip(columns.iter()) {
             *step = length(*column);
-            *axis = unit(*column).ok_or_else(|| wrong("has no usable orientation (qform, sform and pixdim are all zero)".into()))?;
+            *axis = unit(*column).ok_or_else(|| {
+                wrong("has no usable orientation (qform, sform and pixdim are all zero)".into())
+            })?;
         }
         Ok(Self {
             dims,
@@ -474,7 +520,9 @@ fn align(a: &Placed, b: &Placed) -> Result<(Mask, Mask), MaskError> {
         );
         let flat = a.dims.get(n) == Some(&1) && b.dims.get(other) == Some(&1);
         if !flat && (ours - theirs).abs() > 1e-3 * ours {
-            return Err(apart(&format!("has another spacing ({theirs:.4} mm against {ours:.4} mm)")));
+            return Err(apart(&format!(
+                "has another spacing ({theirs:.4} mm against {ours:.4} mm)"
+            )));
         }
         let difference: Vec<f64> = b.origin.iter().zip(a.origin).map(|(x, y)| x - y).collect();
         let along: f64 = difference.iter().zip(axis).map(|(d, u)| d * u).sum::<f64>() / ours;

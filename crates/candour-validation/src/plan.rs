@@ -338,16 +338,29 @@ impl Plan {
             faults: vec![PlanFault { line, what }],
         };
         if bytes.len() as u64 > PLAN_BYTES_MAX {
-            return Err(single(1, format!("longer than {} MiB; put long texts elsewhere", PLAN_BYTES_MAX >> 20)));
+            return Err(single(
+                1,
+                format!(
+                    "longer than {} MiB; put long texts elsewhere",
+                    PLAN_BYTES_MAX >> 20
+                ),
+            ));
         }
-        let text = std::str::from_utf8(bytes)
-            .map_err(|e| single(line_of(bytes, e.valid_up_to()), "is not UTF-8; save it as UTF-8".into()))?;
+        let text = std::str::from_utf8(bytes).map_err(|e| {
+            single(
+                line_of(bytes, e.valid_up_to()),
+                "is not UTF-8; save it as UTF-8".into(),
+            )
+        })?;
         let text = text.strip_prefix('\u{feff}').unwrap_or(text);
         let root = DeTable::parse(text).map_err(|e| {
             let at = e.span().map_or(0, |s| s.start);
             single(
                 line_of(text.as_bytes(), at),
-                format!("{}; mend the TOML", e.message().lines().next().unwrap_or("is not TOML")),
+                format!(
+                    "{}; mend the TOML",
+                    e.message().lines().next().unwrap_or("is not TOML")
+                ),
             )
         })?;
         let mut reader = Reader {
@@ -422,12 +435,7 @@ impl Plan {
 }
 
 fn line_of(bytes: &[u8], offset: usize) -> usize {
-    bytes
-        .iter()
-        .take(offset)
-        .filter(|b| **b == b'\n')
-        .count()
-        + 1
+    bytes.iter().take(offset).filter(|b| **b == b'\n').count() + 1
 }
 
 type Node<'a> = Spanned<DeValue<'a>>;
@@ -469,12 +477,19 @@ impl Reader<'_> {
         }
     }
 
-    fn table<'t, 'd>(&mut self, table: &'t DeTable<'d>, key: &str) -> Option<(&'t DeTable<'d>, usize)> {
+    fn table<'t, 'd>(
+        &mut self,
+        table: &'t DeTable<'d>,
+        key: &str,
+    ) -> Option<(&'t DeTable<'d>, usize)> {
         let node = table.get(key)?;
         match node.get_ref() {
             DeValue::Table(inner) => Some((inner, node.span().start)),
             _ => {
-                self.fault(node.span().start, format!("`{key}` is not a table; write [{key}]"));
+                self.fault(
+                    node.span().start,
+                    format!("`{key}` is not a table; write [{key}]"),
+                );
                 None
             }
         }
@@ -488,7 +503,10 @@ impl Reader<'_> {
                 line: self.line(node.span().start),
             }),
             _ => {
-                self.fault(node.span().start, format!("`{key}` is not a text, or empty; write {key} = \"...\""));
+                self.fault(
+                    node.span().start,
+                    format!("`{key}` is not a text, or empty; write {key} = \"...\""),
+                );
                 None
             }
         }
@@ -529,7 +547,10 @@ impl Reader<'_> {
         match node.get_ref() {
             DeValue::Array(items) => {
                 if items.len() > LIST_MAX {
-                    self.fault(node.span().start, format!("`{key}` has more than {LIST_MAX} entries"));
+                    self.fault(
+                        node.span().start,
+                        format!("`{key}` has more than {LIST_MAX} entries"),
+                    );
                     return None;
                 }
                 items
@@ -575,7 +596,12 @@ impl Reader<'_> {
         }
     }
 
-    fn choice<T: Copy>(&mut self, table: &DeTable<'_>, key: &str, words: &[(&str, T)]) -> Option<T> {
+    fn choice<T: Copy>(
+        &mut self,
+        table: &DeTable<'_>,
+        key: &str,
+        words: &[(&str, T)],
+    ) -> Option<T> {
         let node = table.get(key)?;
         let found = node
             .get_ref()
@@ -615,11 +641,15 @@ impl Reader<'_> {
                 for item in items {
                     match item.get_ref() {
                         DeValue::Table(inner) => out.push((inner, item.span().start)),
-                        _ => self.fault(item.span().start, format!("write each {key} as [[{key}]]")),
+                        _ => {
+                            self.fault(item.span().start, format!("write each {key} as [[{key}]]"))
+                        }
                     }
                 }
             }
-            DeValue::Array(_) => self.fault(node.span().start, format!("more than {LIST_MAX} [[{key}]]")),
+            DeValue::Array(_) => {
+                self.fault(node.span().start, format!("more than {LIST_MAX} [[{key}]]"))
+            }
             _ => self.fault(node.span().start, format!("write each {key} as [[{key}]]")),
         }
         out
@@ -630,12 +660,32 @@ impl Reader<'_> {
             "a plan",
             root,
             &[
-                "title", "version", "amendment", "report", "data", "handling", "statistics",
-                "endpoint", "subgroup", "multiplicity", "segmentation", "site",
+                "title",
+                "version",
+                "amendment",
+                "report",
+                "data",
+                "handling",
+                "statistics",
+                "endpoint",
+                "subgroup",
+                "multiplicity",
+                "segmentation",
+                "site",
             ],
         );
-        let title = self.required(root, 0, "title", "say what is validated, on which data: title = \"...\"");
-        let version = self.required(root, 0, "version", "count the versions of the plan: version = \"1\"");
+        let title = self.required(
+            root,
+            0,
+            "title",
+            "say what is validated, on which data: title = \"...\"",
+        );
+        let version = self.required(
+            root,
+            0,
+            "version",
+            "count the versions of the plan: version = \"1\"",
+        );
         let amends = self.amendment(root);
         let report = self.report(root);
         let data = self.data(root);
@@ -651,7 +701,9 @@ impl Reader<'_> {
                 }
             }
             seed = self.whole(table, "seed", 0, u64::MAX).unwrap_or(seed);
-            replicates = self.whole(table, "replicates", 100, 1_000_000).unwrap_or(replicates);
+            replicates = self
+                .whole(table, "replicates", 100, 1_000_000)
+                .unwrap_or(replicates);
         }
         let segmentation = self.segmentation(root);
         let endpoints = self.endpoints(root, &data);
@@ -669,7 +721,10 @@ impl Reader<'_> {
                 self.number(table, "high").unwrap_or(1.0),
             );
             if site.range.0 >= site.range.1 {
-                self.fault(root.get("site").map_or(0, |n| n.span().start), "`low` is not below `high`");
+                self.fault(
+                    root.get("site").map_or(0, |n| n.span().start),
+                    "`low` is not below `high`",
+                );
             }
             site.minimum_cell = self.whole(table, "minimum_cell", 1, 1000).unwrap_or(5);
             site.bins = self.whole(table, "bins", 0, 100_000).unwrap_or(0);
@@ -697,13 +752,21 @@ impl Reader<'_> {
     fn amendment(&mut self, root: &DeTable<'_>) -> Option<Amendment> {
         let (table, at) = self.table(root, "amendment")?;
         self.only("[amendment]", table, &["of", "reason"]);
-        let of = self.required(table, at, "of", "name the digest of the plan it amends, as the report printed it: of = \"sha256:...\"");
+        let of = self.required(
+            table,
+            at,
+            "of",
+            "name the digest of the plan it amends, as the report printed it: of = \"sha256:...\"",
+        );
         let reason = self.required(table, at, "reason", "say why the plan was changed");
         match of.parse() {
             Ok(plan) => Some(Amendment { plan, reason }),
             Err(_) if of.is_empty() => None,
             Err(_) => {
-                self.fault(at, "`of` is no digest; write of = \"sha256:\" and 64 hex digits");
+                self.fault(
+                    at,
+                    "`of` is no digest; write of = \"sha256:\" and 64 hex digits",
+                );
                 None
             }
         }
@@ -712,7 +775,10 @@ impl Reader<'_> {
     fn report(&mut self, root: &DeTable<'_>) -> BTreeMap<String, Text> {
         let mut out = BTreeMap::new();
         let Some((table, _)) = self.table(root, "report") else {
-            self.fault(0, "[report] is missing; it holds at least target_population and reference_standard");
+            self.fault(
+                0,
+                "[report] is missing; it holds at least target_population and reference_standard",
+            );
             return out;
         };
         let known: Vec<&str> = Checklist::keys().collect();
@@ -724,8 +790,14 @@ impl Reader<'_> {
         }
         let at = root.get("report").map_or(0, |n| n.span().start);
         for (key, why) in [
-            ("target_population", "say for whom the device is meant and whom the data stand for"),
-            ("reference_standard", "say how the truth was established, by whom, blinded to what"),
+            (
+                "target_population",
+                "say for whom the device is meant and whom the data stand for",
+            ),
+            (
+                "reference_standard",
+                "say how the truth was established, by whom, blinded to what",
+            ),
         ] {
             if table.get(key).is_none() {
                 self.fault(at, format!("`{key}` is missing in [report]; {why}"));
@@ -747,13 +819,26 @@ impl Reader<'_> {
             include: BTreeMap::new(),
         };
         let Some((table, at)) = self.table(root, "data") else {
-            self.fault(0, "[data] is missing; it names the key and the cluster (usually the patient)");
+            self.fault(
+                0,
+                "[data] is missing; it names the key and the cluster (usually the patient)",
+            );
             return out;
         };
         self.only(
             "[data]",
             table,
-            &["key", "cluster", "independent", "positive", "negative", "missing", "unmatched", "include", "file"],
+            &[
+                "key",
+                "cluster",
+                "independent",
+                "positive",
+                "negative",
+                "missing",
+                "unmatched",
+                "include",
+                "file",
+            ],
         );
         out.key = self.words(table, "key").unwrap_or_default();
         out.cluster = self.string(table, "cluster").map(|t| t.text);
@@ -772,7 +857,12 @@ impl Reader<'_> {
         if let Some(words) = self.words(table, "missing") {
             out.missing = words;
         }
-        let both: Vec<String> = out.positive.iter().filter(|w| out.negative.contains(w)).cloned().collect();
+        let both: Vec<String> = out
+            .positive
+            .iter()
+            .filter(|w| out.negative.contains(w))
+            .cloned()
+            .collect();
         if !both.is_empty() {
             self.fault(at, "a word means positive and negative at once");
         }
@@ -784,7 +874,10 @@ impl Reader<'_> {
             self.only("[[data.file]]", file, &["key"]);
             let key = self.words(file, "key").unwrap_or_default();
             if key.is_empty() && n > 0 {
-                self.fault(at, "a further file needs `key`: the columns by which it is joined");
+                self.fault(
+                    at,
+                    "a further file needs `key`: the columns by which it is joined",
+                );
             }
             out.file_keys.push(key);
         }
@@ -798,8 +891,14 @@ impl Reader<'_> {
             indeterminate_words: vec!["indeterminate".into()],
         };
         if let Some((table, _)) = self.table(root, "handling") {
-            self.only("[handling]", table, &["missing", "indeterminate", "indeterminate_words"]);
-            out.missing = self.choice(table, "missing", &Handle::WORDS).unwrap_or(out.missing);
+            self.only(
+                "[handling]",
+                table,
+                &["missing", "indeterminate", "indeterminate_words"],
+            );
+            out.missing = self
+                .choice(table, "missing", &Handle::WORDS)
+                .unwrap_or(out.missing);
             out.indeterminate = self
                 .choice(table, "indeterminate", &Handle::WORDS)
                 .unwrap_or(out.indeterminate);
@@ -816,8 +915,18 @@ impl Reader<'_> {
         let mut known = vec!["reference", "prediction", "label"];
         known.extend(settings.iter().map(|s| s.name));
         self.only("[segmentation]", table, &known);
-        let reference = self.required(table, at, "reference", "name the column with the reference mask's path");
-        let prediction = self.required(table, at, "prediction", "name the column with the predicted mask's path");
+        let reference = self.required(
+            table,
+            at,
+            "reference",
+            "name the column with the reference mask's path",
+        );
+        let prediction = self.required(
+            table,
+            at,
+            "prediction",
+            "name the column with the predicted mask's path",
+        );
         let label = self.whole(table, "label", 1, u64::from(u32::MAX));
         let mut given = Vec::new();
         for setting in settings {
@@ -849,7 +958,13 @@ impl Reader<'_> {
         for (table, at) in list {
             if let Some(endpoint) = self.endpoint(table, at, data) {
                 if !ids.insert(endpoint.id.clone()) {
-                    self.fault(at, format!("two endpoints are called `{}`; each id once", short(&endpoint.id)));
+                    self.fault(
+                        at,
+                        format!(
+                            "two endpoints are called `{}`; each id once",
+                            short(&endpoint.id)
+                        ),
+                    );
                 }
                 out.push(endpoint);
             }
@@ -859,7 +974,12 @@ impl Reader<'_> {
 
     fn endpoint(&mut self, table: &DeTable<'_>, at: usize, data: &DataPlan) -> Option<Endpoint> {
         let id = self.required(table, at, "id", "name the endpoint: id = \"sensitivity\"");
-        let statistic = self.required(table, at, "statistic", "name an entry of the catalogue (`candour statistics --list`)");
+        let statistic = self.required(
+            table,
+            at,
+            "statistic",
+            "name an entry of the catalogue (`candour statistics --list`)",
+        );
         let weight = self
             .choice(
                 table,
@@ -873,7 +993,9 @@ impl Reader<'_> {
             .unwrap_or(Weight::Secondary);
         let title = self.string(table, "title").map(|t| t.text);
         let number = self.string(table, "number").map(|t| t.text);
-        let rationale = self.string(table, "rationale").map_or_else(String::new, |t| t.text);
+        let rationale = self
+            .string(table, "rationale")
+            .map_or_else(String::new, |t| t.text);
         let goal = self.goal(table);
         if weight == Weight::Primary && goal.is_some() && rationale.is_empty() {
             self.fault(at, "a primary endpoint with a goal needs `rationale`: why this goal is clinically enough");
@@ -887,12 +1009,26 @@ impl Reader<'_> {
                 near.truncate(3);
                 self.fault(
                     table.get("statistic").map_or(at, |n| n.span().start),
-                    format!("`{}` is not in the catalogue; nearest: {} (`candour statistics --list`)", short(&statistic), near.join(", ")),
+                    format!(
+                        "`{}` is not in the catalogue; nearest: {} (`candour statistics --list`)",
+                        short(&statistic),
+                        near.join(", ")
+                    ),
                 );
             }
             return None;
         };
-        let own = ["id", "statistic", "weight", "title", "number", "rationale", "goal", "include", "missing"];
+        let own = [
+            "id",
+            "statistic",
+            "weight",
+            "title",
+            "number",
+            "rationale",
+            "goal",
+            "include",
+            "missing",
+        ];
         let mut known: Vec<&str> = own.to_vec();
         known.extend(entry.roles.iter().map(|r| r.name));
         known.extend(entry.settings.iter().map(|s| s.name));
@@ -927,7 +1063,11 @@ impl Reader<'_> {
                         role.name,
                         role.what,
                         role.name,
-                        if matches!(role.need, Need::Many(_)) { ", or a list" } else { "" }
+                        if matches!(role.need, Need::Many(_)) {
+                            ", or a list"
+                        } else {
+                            ""
+                        }
                     ),
                 );
             }
@@ -953,7 +1093,10 @@ impl Reader<'_> {
                 SettingKind::OptionalReal(..) | SettingKind::OptionalWord
             );
             if setting.default.is_none() && !optional && table.get(setting.name).is_none() {
-                self.fault(at, format!("`{}` needs `{}`: {}", entry.id, setting.name, setting.what));
+                self.fault(
+                    at,
+                    format!("`{}` needs `{}`: {}", entry.id, setting.name, setting.what),
+                );
             }
         }
         Some(Endpoint {
@@ -981,7 +1124,10 @@ impl Reader<'_> {
             (None, Some(high)) => Some(Goal::AtMost(high)),
             (Some(low), Some(high)) if low < high => Some(Goal::Within(low, high)),
             _ => {
-                self.fault(at, "`goal` says nothing, or its limits cross; write goal = { at_least = 0.85 }");
+                self.fault(
+                    at,
+                    "`goal` says nothing, or its limits cross; write goal = { at_least = 0.85 }",
+                );
                 None
             }
         }
@@ -990,8 +1136,17 @@ impl Reader<'_> {
     fn subgroups(&mut self, root: &DeTable<'_>, endpoints: &[Endpoint]) -> Vec<Subgroup> {
         let mut out = Vec::new();
         for (table, at) in self.list(root, "subgroup") {
-            self.only("[[subgroup]]", table, &["column", "title", "endpoints", "minimum"]);
-            let column = self.required(table, at, "column", "name the column whose levels are compared");
+            self.only(
+                "[[subgroup]]",
+                table,
+                &["column", "title", "endpoints", "minimum"],
+            );
+            let column = self.required(
+                table,
+                at,
+                "column",
+                "name the column whose levels are compared",
+            );
             let named = self.words(table, "endpoints").unwrap_or_default();
             for id in &named {
                 if !endpoints.iter().any(|e| e.id == *id) {
@@ -999,7 +1154,9 @@ impl Reader<'_> {
                 }
             }
             out.push(Subgroup {
-                title: self.string(table, "title").map_or_else(|| column.clone(), |t| t.text),
+                title: self
+                    .string(table, "title")
+                    .map_or_else(|| column.clone(), |t| t.text),
                 column,
                 line: self.line(at),
                 endpoints: named,
@@ -1028,7 +1185,10 @@ impl Reader<'_> {
         if let Some(method) = self.choice(table, "method", &Method::WORDS) {
             out.method = method;
         } else if table.get("method").is_none() {
-            self.fault(at, "`method` is missing: co-primary, fixed-sequence, holm, hochberg or bonferroni");
+            self.fault(
+                at,
+                "`method` is missing: co-primary, fixed-sequence, holm, hochberg or bonferroni",
+            );
         }
         out.order = self.words(table, "order").unwrap_or_default();
         let mut seen = BTreeSet::new();
@@ -1036,14 +1196,22 @@ impl Reader<'_> {
             match endpoints.iter().find(|e| e.id == *id) {
                 None => self.fault(at, format!("no endpoint is called `{}`", short(id))),
                 Some(e) if e.goal.is_none() => {
-                    self.fault(at, format!("`{}` has no goal, so it cannot be tested", short(id)));
+                    self.fault(
+                        at,
+                        format!("`{}` has no goal, so it cannot be tested", short(id)),
+                    );
                 }
-                Some(_) if !seen.insert(id) => self.fault(at, format!("`{}` stands twice in the order", short(id))),
+                Some(_) if !seen.insert(id) => {
+                    self.fault(at, format!("`{}` stands twice in the order", short(id)))
+                }
                 Some(_) => {}
             }
         }
         if out.method == Method::FixedSequence && out.order.is_empty() {
-            self.fault(at, "a fixed sequence needs `order`: the endpoints in the order of testing");
+            self.fault(
+                at,
+                "a fixed sequence needs `order`: the endpoints in the order of testing",
+            );
         }
         out
     }

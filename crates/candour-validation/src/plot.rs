@@ -47,12 +47,24 @@ pub fn title(figure: Figure) -> &'static str {
 const fn words(figure: Figure) -> (&'static str, &'static str, &'static str) {
     match figure {
         Figure::Roc => ("ROC curve", "1 − specificity", "sensitivity"),
-        Figure::PrecisionRecall => ("Precision-recall curve", "recall (sensitivity)", "precision"),
+        Figure::PrecisionRecall => (
+            "Precision-recall curve",
+            "recall (sensitivity)",
+            "precision",
+        ),
         Figure::Calibration => ("Calibration", "predicted probability", "observed share"),
         Figure::Histogram => ("Distribution", "predicted probability", "cases"),
         Figure::DecisionCurve => ("Decision curve", "threshold probability", "net benefit"),
-        Figure::BlandAltman => ("Bland-Altman plot", "mean of the two measurements", "difference"),
-        Figure::Froc => ("FROC curve", "false positives per image", "lesions found (share)"),
+        Figure::BlandAltman => (
+            "Bland-Altman plot",
+            "mean of the two measurements",
+            "difference",
+        ),
+        Figure::Froc => (
+            "FROC curve",
+            "false positives per image",
+            "lesions found (share)",
+        ),
         Figure::ControlChart => ("Control chart", "observation", "chart statistic"),
         Figure::Forest => ("Forest plot", "estimate", ""),
         Figure::RiskCoverage => ("Risk against coverage", "coverage", "risk"),
@@ -124,7 +136,9 @@ impl Axis {
     }
 
     fn ticks(self) -> impl Iterator<Item = f64> {
-        let n = ((self.high - self.low) / self.step).round().clamp(1.0, 20.0) as usize;
+        let n = ((self.high - self.low) / self.step)
+            .round()
+            .clamp(1.0, 20.0) as usize;
         (0..=n).map(move |i| self.low + i as f64 * self.step)
     }
 
@@ -210,7 +224,13 @@ impl Canvas {
         let there = thin(&there);
         let mut path = String::new();
         for (n, (x, _, u)) in there.iter().enumerate() {
-            let _ = write!(path, "{}{:.1} {:.1}", if n == 0 { "M" } else { "L" }, self.px(*x), self.py(*u));
+            let _ = write!(
+                path,
+                "{}{:.1} {:.1}",
+                if n == 0 { "M" } else { "L" },
+                self.px(*x),
+                self.py(*u)
+            );
         }
         for (x, l, _) in there.iter().rev() {
             let _ = write!(path, "L{:.1} {:.1}", self.px(*x), self.py(*l));
@@ -230,7 +250,13 @@ impl Canvas {
             .collect();
         let mut path = String::new();
         for (n, (x, y)) in thin(&there).iter().enumerate() {
-            let _ = write!(path, "{}{:.1} {:.1}", if n == 0 { "M" } else { "L" }, self.px(*x), self.py(*y));
+            let _ = write!(
+                path,
+                "{}{:.1} {:.1}",
+                if n == 0 { "M" } else { "L" },
+                self.px(*x),
+                self.py(*y)
+            );
         }
         if path.is_empty() {
             return;
@@ -305,9 +331,23 @@ fn thin<T: Copy>(points: &[T]) -> Vec<T> {
 
 /// Lines that mark a limit or a comparison are thin and dashed in ink; the others are series.
 fn is_guide(label: &str) -> bool {
-    ["limit", "all", "none", "bias", "centre", "center", "reference", "target", "mean"]
-        .iter()
-        .any(|w| label.split([' ', '-', '_']).any(|part| part == *w || part.strip_suffix('s') == Some(*w)))
+    [
+        "limit",
+        "all",
+        "none",
+        "bias",
+        "centre",
+        "center",
+        "reference",
+        "target",
+        "mean",
+    ]
+    .iter()
+    .any(|w| {
+        label
+            .split([' ', '-', '_'])
+            .any(|part| part == *w || part.strip_suffix('s') == Some(*w))
+    })
 }
 
 fn chart(figure: Figure, curves: &[&Curve]) -> Drawing {
@@ -369,7 +409,10 @@ fn chart(figure: Figure, curves: &[&Curve]) -> Drawing {
         let guide = is_guide(&curve.label) && !(figure == Figure::BlandAltman && n == 0);
         let (colour, dash) = if guide {
             guides += 1;
-            (INK, DASHES.get(guides % DASHES.len()).copied().unwrap_or(""))
+            (
+                INK,
+                DASHES.get(guides % DASHES.len()).copied().unwrap_or(""),
+            )
         } else {
             series += 1;
             let at = (series - 1) % SERIES.len();
@@ -385,7 +428,13 @@ fn chart(figure: Figure, curves: &[&Curve]) -> Drawing {
         } else if scatter {
             canvas.dots(&curve.x, &curve.y, colour);
         } else {
-            canvas.line(&curve.x, &curve.y, colour, dash, if guide { 1.2 } else { 2.0 });
+            canvas.line(
+                &curve.x,
+                &curve.y,
+                colour,
+                dash,
+                if guide { 1.2 } else { 2.0 },
+            );
             if figure == Figure::Calibration && curve.x.len() <= 30 {
                 canvas.dots(&curve.x, &curve.y, colour);
             }
@@ -434,7 +483,11 @@ fn alt_of(figure: Figure, name: &str, x: &str, y: &str, curves: &[&Curve]) -> St
                 first.1,
                 last.0,
                 last.1,
-                if curve.lower.is_empty() { "" } else { ", with limits" }
+                if curve.lower.is_empty() {
+                    ""
+                } else {
+                    ", with limits"
+                }
             );
         }
     }

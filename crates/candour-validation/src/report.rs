@@ -83,7 +83,10 @@ impl Reporter<'_> {
         let mut facts = vec![
             (
                 "Plan".into(),
-                format!("{}, version {}, {}", self.plan.file, self.plan.version, self.plan.digest),
+                format!(
+                    "{}, version {}, {}",
+                    self.plan.file, self.plan.version, self.plan.digest
+                ),
             ),
             (
                 "Analysed".into(),
@@ -125,18 +128,28 @@ impl Reporter<'_> {
             ),
             Some(true) => (
                 Tone::Good,
-                format!("Shown: {met} of {of} decisive endpoints reach their goal ({}).", self.plan.multiplicity.method.word()),
+                format!(
+                    "Shown: {met} of {of} decisive endpoints reach their goal ({}).",
+                    self.plan.multiplicity.method.word()
+                ),
             ),
             Some(false) => (
                 Tone::Bad,
-                format!("Not shown: {met} of {of} decisive endpoints reach their goal ({}).", self.plan.multiplicity.method.word()),
+                format!(
+                    "Not shown: {met} of {of} decisive endpoints reach their goal ({}).",
+                    self.plan.multiplicity.method.word()
+                ),
             ),
         }
     }
 
     fn entry(&self, item: &Item) -> Entry {
         let mut numbers: Vec<String> = Vec::new();
-        for (name, list) in [("STARD", &item.stard), ("STARD-AI", &item.stard_ai), ("CLAIM", &item.claim)] {
+        for (name, list) in [
+            ("STARD", &item.stard),
+            ("STARD-AI", &item.stard_ai),
+            ("CLAIM", &item.claim),
+        ] {
             if !list.is_empty() {
                 numbers.push(format!("{name} {}", list.join(", ")));
             }
@@ -144,13 +157,21 @@ impl Reporter<'_> {
         let text = self.plan.text(&item.key);
         let mut blocks = Vec::new();
         if let Some(text) = text {
-            for part in text.text.split("\n\n").map(str::trim).filter(|p| !p.is_empty()) {
+            for part in text
+                .text
+                .split("\n\n")
+                .map(str::trim)
+                .filter(|p| !p.is_empty())
+            {
                 blocks.push(Block::paragraph(part));
             }
         }
         match item.shows {
             Shows::Text if text.is_none() => blocks.push(Block::Gap {
-                text: format!("Not stated. It asks: {} Write it under [report] as `{}`.", item.asks, item.key),
+                text: format!(
+                    "Not stated. It asks: {} Write it under [report] as `{}`.",
+                    item.asks, item.key
+                ),
             }),
             Shows::Text => {}
             Shows::Objectives => self.objectives(&mut blocks),
@@ -184,7 +205,8 @@ impl Reporter<'_> {
                     weight(e.weight).into(),
                     e.title.clone(),
                     number_of(e),
-                    e.goal.map_or_else(|| "described only".into(), |g| g.to_string()),
+                    e.goal
+                        .map_or_else(|| "described only".into(), |g| g.to_string()),
                     e.rationale.clone(),
                     e.line.to_string(),
                 ]
@@ -192,16 +214,32 @@ impl Reporter<'_> {
             .collect();
         blocks.push(Block::table(
             "Endpoints as planned",
-            &["Endpoint", "Weight", "Statistic", "Number", "Goal", "Why", "Plan line"],
+            &[
+                "Endpoint",
+                "Weight",
+                "Statistic",
+                "Number",
+                "Goal",
+                "Why",
+                "Plan line",
+            ],
             "      #",
             rows,
         ));
         blocks.push(Block::paragraph(format!(
             "Several decisive endpoints: {}.",
             match self.plan.multiplicity.method.word() {
-                "co-primary" => "all must reach their goal, each at the full level (intersection-union test)".to_owned(),
-                "fixed-sequence" => format!("tested in the order {}, each at the full level, until one fails", self.plan.multiplicity.order.join(", ")),
-                other => format!("one-sided p-values adjusted by {other}, against {}", (1.0 - self.plan.level) / 2.0),
+                "co-primary" =>
+                    "all must reach their goal, each at the full level (intersection-union test)"
+                        .to_owned(),
+                "fixed-sequence" => format!(
+                    "tested in the order {}, each at the full level, until one fails",
+                    self.plan.multiplicity.order.join(", ")
+                ),
+                other => format!(
+                    "one-sided p-values adjusted by {other}, against {}",
+                    (1.0 - self.plan.level) / 2.0
+                ),
             }
         )));
     }
@@ -213,19 +251,29 @@ impl Reporter<'_> {
             .iter()
             .map(|d| vec![d.name.clone(), d.rows.to_string(), d.digest.to_string()])
             .collect();
-        blocks.push(Block::table("Files of data", &["File", "Rows", "SHA-256"], " # ", rows));
+        blocks.push(Block::table(
+            "Files of data",
+            &["File", "Rows", "SHA-256"],
+            " # ",
+            rows,
+        ));
         let data = &self.plan.data;
         let mut said = Vec::new();
         if !data.key.is_empty() {
             said.push(format!("A row is one {}.", data.key.join(" and ")));
         }
         match (&data.cluster, &data.independent) {
-            (Some(c), _) => said.push(format!("Rows of one `{c}` belong together, and intervals that can take them so do.")),
+            (Some(c), _) => said.push(format!(
+                "Rows of one `{c}` belong together, and intervals that can take them so do."
+            )),
             (None, Some(why)) => said.push(format!("Rows count as independent: {why}.")),
             _ => {}
         }
         for (column, words) in &data.include {
-            said.push(format!("Only rows whose `{column}` is {} are analysed.", words.join(" or ")));
+            said.push(format!(
+                "Only rows whose `{column}` is {} are analysed.",
+                words.join(" or ")
+            ));
         }
         said.push(format!(
             "Positive is written {}, negative {}.",
@@ -262,7 +310,14 @@ impl Reporter<'_> {
         }
         blocks.push(Block::table(
             "Statistics: what they are and what they assume",
-            &["Entry", "Name", "Formula", "Source", "Assumptions", "Compared with"],
+            &[
+                "Entry",
+                "Name",
+                "Formula",
+                "Source",
+                "Assumptions",
+                "Compared with",
+            ],
             "      ",
             rows,
         ));
@@ -277,7 +332,12 @@ impl Reporter<'_> {
                         .collect::<Vec<_>>()
                         .join(", ")
                 };
-                vec![e.id.clone(), e.statistic.clone(), join(&e.columns), join(&e.settings)]
+                vec![
+                    e.id.clone(),
+                    e.statistic.clone(),
+                    join(&e.columns),
+                    join(&e.settings),
+                ]
             })
             .collect();
         blocks.push(Block::table(
@@ -307,7 +367,11 @@ impl Reporter<'_> {
                 vec![
                     s.title.clone(),
                     s.column.clone(),
-                    if s.endpoints.is_empty() { "all primary".into() } else { s.endpoints.join(", ") },
+                    if s.endpoints.is_empty() {
+                        "all primary".into()
+                    } else {
+                        s.endpoints.join(", ")
+                    },
                     s.minimum.to_string(),
                     s.line.to_string(),
                 ]
@@ -315,7 +379,13 @@ impl Reporter<'_> {
             .collect();
         blocks.push(Block::table(
             "Subgroups as planned",
-            &["Subgroup", "Column", "Endpoints", "Smallest level", "Plan line"],
+            &[
+                "Subgroup",
+                "Column",
+                "Endpoints",
+                "Smallest level",
+                "Plan line",
+            ],
             "   ##",
             rows,
         ));
@@ -323,12 +393,23 @@ impl Reporter<'_> {
 
     fn flow(&self, blocks: &mut Vec<Block>) {
         let flow = &self.analysis.flow;
-        let mut rows = vec![vec!["Rows of the first file".to_owned(), flow.rows.to_string()]];
+        let mut rows = vec![vec![
+            "Rows of the first file".to_owned(),
+            flow.rows.to_string(),
+        ]];
         for (why, n) in &flow.excluded {
             rows.push(vec![format!("Left out: {why}"), n.to_string()]);
         }
-        rows.push(vec![format!("Analysed{}", self.clusters()), flow.analysed.to_string()]);
-        blocks.push(Block::table("Who was analysed", &["Step", "Rows"], " #", rows));
+        rows.push(vec![
+            format!("Analysed{}", self.clusters()),
+            flow.analysed.to_string(),
+        ]);
+        blocks.push(Block::table(
+            "Who was analysed",
+            &["Step", "Rows"],
+            " #",
+            rows,
+        ));
         let rows = self
             .analysis
             .endpoints
@@ -346,7 +427,14 @@ impl Reporter<'_> {
             .collect();
         blocks.push(Block::table(
             "Rows of each endpoint",
-            &["Endpoint", "Rows", "No reference standard", "Result missing", "Result indeterminate", "In the statistic"],
+            &[
+                "Endpoint",
+                "Rows",
+                "No reference standard",
+                "Result missing",
+                "Result indeterminate",
+                "In the statistic",
+            ],
             " #####",
             rows,
         ));
@@ -363,7 +451,8 @@ impl Reporter<'_> {
                 endpoint.id,
                 weight(endpoint.weight),
                 endpoint.line,
-                self.seal.map_or_else(String::new, |s| format!(", record {}", s.result.0))
+                self.seal
+                    .map_or_else(String::new, |s| format!(", record {}", s.result.0))
             )));
             blocks.push(self.statement(endpoint, result));
             if let Some(answer) = &result.answer {
@@ -383,12 +472,24 @@ impl Reporter<'_> {
                 text: format!("{number}. Described only."),
             };
         };
-        let decision = self.analysis.decisions.iter().find(|d| d.endpoint == endpoint.id);
+        let decision = self
+            .analysis
+            .decisions
+            .iter()
+            .find(|d| d.endpoint == endpoint.id);
         let shown = decision.map_or(result.met == Some(true), |d| d.shown);
-        let mut text = format!("{number}. Goal: {goal}: {}", if shown { "reached." } else { "not reached." });
+        let mut text = format!(
+            "{number}. Goal: {goal}: {}",
+            if shown { "reached." } else { "not reached." }
+        );
         if let Some(d) = decision {
             if let (Some(p), Some(adjusted)) = (d.p, d.adjusted) {
-                let _ = write!(text, " One-sided p {}, adjusted {}.", p_words(p), p_words(adjusted));
+                let _ = write!(
+                    text,
+                    " One-sided p {}, adjusted {}.",
+                    p_words(p),
+                    p_words(adjusted)
+                );
             }
             if !d.because.is_empty() {
                 let _ = write!(text, " {}.", sentence(&d.because));
@@ -422,7 +523,9 @@ impl Reporter<'_> {
             }
         }
         if rows.is_empty() {
-            blocks.push(Block::paragraph("No result of the index test was missing or indeterminate."));
+            blocks.push(Block::paragraph(
+                "No result of the index test was missing or indeterminate.",
+            ));
         } else {
             blocks.push(Block::table(
                 "The same endpoint under other ways of counting missing and indeterminate results",
@@ -446,7 +549,10 @@ impl Reporter<'_> {
                 .map(|l| vec![l.name.clone(), l.n.to_string(), estimate(&l.number)])
                 .collect();
             blocks.push(Block::table(
-                format!("{} by {} (plan line {})", group.endpoint, group.title, group.line),
+                format!(
+                    "{} by {} (plan line {})",
+                    group.endpoint, group.title, group.line
+                ),
                 &["Level", "Rows", "Estimate"],
                 " # ",
                 rows,
@@ -459,7 +565,11 @@ impl Reporter<'_> {
                 None => "Interaction: not estimable; fewer than two levels have an estimate with a spread.".into(),
             }));
             let pick = |f: fn(&Number) -> Option<f64>| -> Vec<f64> {
-                group.levels.iter().map(|l| f(&l.number).unwrap_or(f64::NAN)).collect()
+                group
+                    .levels
+                    .iter()
+                    .map(|l| f(&l.number).unwrap_or(f64::NAN))
+                    .collect()
             };
             curves.push(Curve {
                 figure: Figure::Forest,
@@ -487,7 +597,12 @@ impl Reporter<'_> {
                 .filter(|(_, g)| g.endpoint == group.endpoint)
                 .map(|(c, _)| c)
                 .collect();
-            figure(Figure::Forest, &own, &format!("Subgroups: {}", group.endpoint), blocks);
+            figure(
+                Figure::Forest,
+                &own,
+                &format!("Subgroups: {}", group.endpoint),
+                blocks,
+            );
         }
     }
 
@@ -526,7 +641,12 @@ impl Reporter<'_> {
     }
 
     fn reproduction(&self, blocks: &mut Vec<Block>) {
-        let files: Vec<String> = self.analysis.data.iter().map(|d| format!("--data {}", d.name)).collect();
+        let files: Vec<String> = self
+            .analysis
+            .data
+            .iter()
+            .map(|d| format!("--data {}", d.name))
+            .collect();
         blocks.push(Block::paragraph(format!(
             "Software: {}. To compute everything again: candour validate {} {} --json. The bytes of the answer have the digest {}; the same plan, data and version give the same digits on any number of threads.",
             self.software,
@@ -559,7 +679,14 @@ pub fn answer_blocks(answer: &Answer, caption: &str, blocks: &mut Vec<Block>) {
         .collect();
     blocks.push(Block::table(
         format!("{caption}: all numbers"),
-        &["Number", "Estimate", "Interval", "Interval by", "n", "Definition"],
+        &[
+            "Number",
+            "Estimate",
+            "Interval",
+            "Interval by",
+            "n",
+            "Definition",
+        ],
         " ## # ",
         rows,
     ));
@@ -583,7 +710,11 @@ pub fn answer_blocks(answer: &Answer, caption: &str, blocks: &mut Vec<Block>) {
             .map(|r| r.iter().map(cell_words).collect())
             .collect();
         let name = if table.rows.len() > ROWS_SHOWN {
-            format!("{caption}: {} (first {ROWS_SHOWN} of {} rows; all stand in result.json)", table.name, table.rows.len())
+            format!(
+                "{caption}: {} (first {ROWS_SHOWN} of {} rows; all stand in result.json)",
+                table.name,
+                table.rows.len()
+            )
         } else {
             format!("{caption}: {}", table.name)
         };
@@ -592,7 +723,12 @@ pub fn answer_blocks(answer: &Answer, caption: &str, blocks: &mut Vec<Block>) {
     let kinds: BTreeSet<Figure> = answer.curves.iter().map(|c| c.figure).collect();
     for kind in kinds {
         let own: Vec<&Curve> = answer.curves.iter().filter(|c| c.figure == kind).collect();
-        figure(kind, &own, &format!("{caption}: {}", plot::title(kind)), blocks);
+        figure(
+            kind,
+            &own,
+            &format!("{caption}: {}", plot::title(kind)),
+            blocks,
+        );
     }
     for note in &answer.notes {
         blocks.push(Block::paragraph(format!("Note: {note}")));
@@ -618,7 +754,10 @@ fn weight(weight: Weight) -> &'static str {
 }
 
 fn number_of(endpoint: &Endpoint) -> String {
-    endpoint.number.clone().unwrap_or_else(|| "the main number".into())
+    endpoint
+        .number
+        .clone()
+        .unwrap_or_else(|| "the main number".into())
 }
 
 fn handling_words(word: &str) -> &str {
@@ -641,7 +780,11 @@ fn sentence(text: &str) -> String {
 #[must_use]
 pub fn digits(v: f64) -> String {
     if v.is_infinite() {
-        return if v > 0.0 { "∞".into() } else { "−∞".into() };
+        return if v > 0.0 {
+            "∞".into()
+        } else {
+            "−∞".into()
+        };
     }
     let size = v.abs();
     let text = if v == 0.0 {
@@ -672,13 +815,21 @@ fn value_words(n: &Number) -> String {
     match n.value {
         Some(v) if n.name.starts_with('p') && n.name.contains("value") => p_words(v),
         Some(v) => digits(v),
-        None => format!("not estimable: {}", n.not_estimable.as_deref().unwrap_or("no reason given")),
+        None => format!(
+            "not estimable: {}",
+            n.not_estimable.as_deref().unwrap_or("no reason given")
+        ),
     }
 }
 
 fn interval_words(n: &Number) -> String {
     match (n.interval, n.value, &n.not_estimable) {
-        (Some(i), _, _) => format!("{} to {} ({} %)", digits(i.lower), digits(i.upper), percent(i.level)),
+        (Some(i), _, _) => format!(
+            "{} to {} ({} %)",
+            digits(i.lower),
+            digits(i.upper),
+            percent(i.level)
+        ),
         (None, Some(_), Some(why)) => format!("none: {why}"),
         _ => String::new(),
     }
@@ -696,7 +847,11 @@ pub fn estimate(n: &Number) -> String {
     if interval.is_empty() {
         format!("{} {}", n.name.replace('_', " "), value_words(n))
     } else {
-        format!("{} {}, {interval}", n.name.replace('_', " "), value_words(n))
+        format!(
+            "{} {}, {interval}",
+            n.name.replace('_', " "),
+            value_words(n)
+        )
     }
 }
 
@@ -729,13 +884,28 @@ pub fn html(document: &Document) -> String {
     verdict(&mut out, document.verdict.0, &document.verdict.1);
     out.push_str("</header><nav aria-label=\"Sections\"><ol>");
     for section in &document.sections {
-        let _ = write!(out, "<li><a href=\"#{}\">{}</a></li>", anchor(&section.heading), e(&section.heading));
+        let _ = write!(
+            out,
+            "<li><a href=\"#{}\">{}</a></li>",
+            anchor(&section.heading),
+            e(&section.heading)
+        );
     }
     out.push_str("</ol></nav><main id=\"content\">");
     for section in &document.sections {
-        let _ = write!(out, "<section id=\"{}\"><h2>{}</h2>", anchor(&section.heading), e(&section.heading));
+        let _ = write!(
+            out,
+            "<section id=\"{}\"><h2>{}</h2>",
+            anchor(&section.heading),
+            e(&section.heading)
+        );
         for item in &section.items {
-            let _ = write!(out, "<article id=\"item-{}\"><h3>{}", e(&item.key), e(&item.heading));
+            let _ = write!(
+                out,
+                "<article id=\"item-{}\"><h3>{}",
+                e(&item.key),
+                e(&item.heading)
+            );
             if !item.numbers.is_empty() {
                 let _ = write!(out, " <span class=\"number\">{}</span>", e(&item.numbers));
             }
@@ -780,7 +950,11 @@ fn block_html(out: &mut String, block: &Block) {
             let _ = write!(out, "<p>{}</p>", e(text));
         }
         Block::Gap { text } => {
-            let _ = write!(out, "<p class=\"gap\"><strong>Gap.</strong> {}</p>", e(text));
+            let _ = write!(
+                out,
+                "<p class=\"gap\"><strong>Gap.</strong> {}</p>",
+                e(text)
+            );
         }
         Block::Verdict { tone, text } => verdict(out, *tone, text),
         Block::Table {
@@ -795,7 +969,11 @@ fn block_html(out: &mut String, block: &Block) {
                 e(caption)
             );
             let class = |c: usize| {
-                if numeric.get(c) == Some(&true) { " class=\"num\"" } else { "" }
+                if numeric.get(c) == Some(&true) {
+                    " class=\"num\""
+                } else {
+                    ""
+                }
             };
             for (c, h) in headings.iter().enumerate() {
                 let _ = write!(out, "<th scope=\"col\"{}>{}</th>", class(c), e(h));
@@ -816,7 +994,11 @@ fn block_html(out: &mut String, block: &Block) {
             for (printed, variable) in plot::COLOURS {
                 svg = svg.replace(&format!("\"{printed}\""), &format!("\"{variable}\""));
             }
-            let _ = write!(out, "<figure>{svg}<figcaption>{}</figcaption></figure>", e(caption));
+            let _ = write!(
+                out,
+                "<figure>{svg}<figcaption>{}</figcaption></figure>",
+                e(caption)
+            );
         }
     }
 }

@@ -147,14 +147,23 @@ pub fn summarise(
     let site = site.trim();
     if site.is_empty() || site.chars().count() > 80 || site.chars().any(char::is_control) {
         return Err(AnalysisError::Data(
-            "the site's name is empty, longer than 80 characters, or holds control characters".into(),
+            "the site's name is empty, longer than 80 characters, or holds control characters"
+                .into(),
         ));
     }
     let mut endpoints = Vec::new();
     for (endpoint, result) in plan.endpoints.iter().zip(&analysis.endpoints) {
-        let Some(entry) = endpoint.entry() else { continue };
+        let Some(entry) = endpoint.entry() else {
+            continue;
+        };
         let ready = prepared(plan, table, endpoint, entry)?;
-        endpoints.push(tell(plan, endpoint, &ready.columns, ready.counted.used as u64, &result.number));
+        endpoints.push(tell(
+            plan,
+            endpoint,
+            &ready.columns,
+            ready.counted.used as u64,
+            &result.number,
+        ));
     }
     Ok(Summary {
         plan: plan.digest,
@@ -221,7 +230,11 @@ fn tell(
         });
         if let Some(call) = call {
             let count = |t: bool, c: bool| {
-                truth.iter().zip(&call).filter(|(a, b)| **a == t && **b == c).count() as u64
+                truth
+                    .iter()
+                    .zip(&call)
+                    .filter(|(a, b)| **a == t && **b == c)
+                    .count() as u64
             };
             let counts = FourCounts {
                 true_positive: count(true, true),
@@ -278,10 +291,13 @@ fn tell(
         }
     }
     if !hidden {
-        out.estimate = number.value.zip(spread(number)).map(|(value, standard_error)| Estimate {
-            value,
-            standard_error,
-        });
+        out.estimate = number
+            .value
+            .zip(spread(number))
+            .map(|(value, standard_error)| Estimate {
+                value,
+                standard_error,
+            });
     }
     out
 }
@@ -301,7 +317,11 @@ fn histogram(plan: &Plan, truth: &[bool], score: &[f64]) -> Option<Vec<Bin>> {
     let site = &plan.site;
     let mut fine: Vec<(f64, f64, u64, u64)> = Vec::new();
     if site.bins == 0 {
-        let mut rows: Vec<(f64, bool)> = score.iter().map(|s| s + 0.0).zip(truth.iter().copied()).collect();
+        let mut rows: Vec<(f64, bool)> = score
+            .iter()
+            .map(|s| s + 0.0)
+            .zip(truth.iter().copied())
+            .collect();
         rows.sort_by(|a, b| a.0.total_cmp(&b.0));
         for (s, t) in rows {
             match fine.last_mut() {
@@ -315,7 +335,13 @@ fn histogram(plan: &Plan, truth: &[bool], score: &[f64]) -> Option<Vec<Bin>> {
     } else {
         let (low, high) = site.range;
         let width = (high - low) / site.bins as f64;
-        let edge = |i: u64| if i == site.bins { high } else { low + width * i as f64 };
+        let edge = |i: u64| {
+            if i == site.bins {
+                high
+            } else {
+                low + width * i as f64
+            }
+        };
         fine.push((f64::NEG_INFINITY, low, 0, 0));
         for i in 0..site.bins {
             fine.push((edge(i), edge(i + 1), 0, 0));
@@ -330,7 +356,9 @@ fn histogram(plan: &Plan, truth: &[bool], score: &[f64]) -> Option<Vec<Bin>> {
         }
     }
     let enough = |b: &(f64, f64, u64, u64)| {
-        [b.2, b.3].into_iter().all(|n| n == 0 || n >= site.minimum_cell)
+        [b.2, b.3]
+            .into_iter()
+            .all(|n| n == 0 || n >= site.minimum_cell)
     };
     let merge = |a: &mut (f64, f64, u64, u64), b: &(f64, f64, u64, u64)| {
         // One score and a neighbour above: the range ends just beyond the neighbour's score.
@@ -382,7 +410,8 @@ impl Summary {
     /// # Errors
     /// When it cannot be encoded.
     pub fn text(&self) -> Result<String, SiteError> {
-        let json = serde_json::to_string(self).map_err(|e| SiteError(format!("the summary cannot be encoded: {e}")))?;
+        let json = serde_json::to_string(self)
+            .map_err(|e| SiteError(format!("the summary cannot be encoded: {e}")))?;
         Ok(format!("{FORMAT}\n{json}\n"))
     }
 
@@ -394,20 +423,32 @@ impl Summary {
         let rest = text
             .strip_prefix(FORMAT)
             .and_then(|t| t.strip_prefix('\n'))
-            .ok_or_else(|| SiteError(format!("not a site summary; its first line is `{FORMAT}`")))?;
-        let summary: Self = serde_json::from_str(rest)
-            .map_err(|e| SiteError(format!("not a site summary of this version (column {})", e.column())))?;
+            .ok_or_else(|| {
+                SiteError(format!("not a site summary; its first line is `{FORMAT}`"))
+            })?;
+        let summary: Self = serde_json::from_str(rest).map_err(|e| {
+            SiteError(format!(
+                "not a site summary of this version (column {})",
+                e.column()
+            ))
+        })?;
         for endpoint in &summary.endpoints {
             for bin in endpoint.histogram.iter().flatten() {
                 bin.edges().ok_or_else(|| {
-                    SiteError(format!("endpoint `{}` has a bin whose edges are no numbers or cross", endpoint.id))
+                    SiteError(format!(
+                        "endpoint `{}` has a bin whose edges are no numbers or cross",
+                        endpoint.id
+                    ))
                 })?;
             }
             let bad = endpoint.estimate.is_some_and(|e| {
                 !(e.value.is_finite() && e.standard_error > 0.0 && e.standard_error.is_finite())
             });
             if bad {
-                return Err(SiteError(format!("endpoint `{}` has an impossible estimate", endpoint.id)));
+                return Err(SiteError(format!(
+                    "endpoint `{}` has an impossible estimate",
+                    endpoint.id
+                )));
             }
         }
         Ok(summary)
@@ -501,15 +542,19 @@ pub fn pool(plan: &Plan, summaries: &[Summary]) -> Result<Pooled, SiteError> {
             )));
         }
         if sites.contains(&s.site) {
-            return Err(SiteError(format!("two summaries are of the site `{}`; give each site once", s.site)));
+            return Err(SiteError(format!(
+                "two summaries are of the site `{}`; give each site once",
+                s.site
+            )));
         }
         sites.push(s.site.clone());
     }
     let mut endpoints = Vec::new();
     for endpoint in &plan.endpoints {
-        endpoints.push(pool_endpoint(plan, endpoint, summaries).map_err(|e| {
-            SiteError(format!("endpoint `{}`: {e}", endpoint.id))
-        })?);
+        endpoints.push(
+            pool_endpoint(plan, endpoint, summaries)
+                .map_err(|e| SiteError(format!("endpoint `{}`: {e}", endpoint.id)))?,
+        );
     }
     Ok(Pooled {
         plan: plan.digest,
@@ -525,7 +570,12 @@ fn pool_endpoint(
 ) -> Result<PooledEndpoint, StatisticsError> {
     let told: Vec<(&str, &EndpointSummary)> = summaries
         .iter()
-        .filter_map(|s| Some((s.site.as_str(), s.endpoints.iter().find(|e| e.id == endpoint.id)?)))
+        .filter_map(|s| {
+            Some((
+                s.site.as_str(),
+                s.endpoints.iter().find(|e| e.id == endpoint.id)?,
+            ))
+        })
         .collect();
     let mut out = PooledEndpoint {
         id: endpoint.id.clone(),
@@ -537,17 +587,25 @@ fn pool_endpoint(
         bound: None,
         random_effects: None,
         heterogeneity: None,
-        by_site: told.iter().map(|(s, e)| ((*s).to_owned(), e.estimate)).collect(),
+        by_site: told
+            .iter()
+            .map(|(s, e)| ((*s).to_owned(), e.estimate))
+            .collect(),
         notes: Vec::new(),
     };
     if out.withheld > 0 {
-        out.notes.push(format!("{} of {} sites held something back because cells were small.", out.withheld, told.len()));
+        out.notes.push(format!(
+            "{} of {} sites held something back because cells were small.",
+            out.withheld,
+            told.len()
+        ));
     }
     let with = |f: fn(&EndpointSummary) -> bool| told.iter().filter(|(_, e)| f(e)).count();
     let entry = endpoint.entry();
     if with(|e| e.counts.is_some()) > 0 {
         if with(|e| e.counts.is_some()) < told.len() {
-            out.notes.push("The joint value covers only the sites that gave their counts.".into());
+            out.notes
+                .push("The joint value covers only the sites that gave their counts.".into());
         }
         if let Some(entry) = entry {
             out.joint = joint_counts(plan, endpoint, entry, &told)?;
@@ -555,7 +613,8 @@ fn pool_endpoint(
         }
     } else if with(|e| e.histogram.is_some()) > 0 {
         if with(|e| e.histogram.is_some()) < told.len() {
-            out.notes.push("The joint value covers only the sites that gave a histogram.".into());
+            out.notes
+                .push("The joint value covers only the sites that gave a histogram.".into());
         }
         joint_scores(plan, endpoint, entry, &told, &mut out)?;
     } else if with(|e| e.sums.is_some()) > 0 {
@@ -582,7 +641,9 @@ fn joint_counts(
     for counts in told.iter().filter_map(|(_, e)| e.counts) {
         let total: u64 = counts.cells().iter().fold(0, |a, b| a.saturating_add(*b));
         if total > 100_000_000 || truth.len() as u64 + total > 100_000_000 {
-            return Err(StatisticsError::Data("the counts add to more than 100 million rows".into()));
+            return Err(StatisticsError::Data(
+                "the counts add to more than 100 million rows".into(),
+            ));
         }
         for (n, t, c) in [
             (counts.true_positive, true, true),
@@ -597,7 +658,11 @@ fn joint_counts(
         }
     }
     let columns = vec![
-        ("truth".to_owned(), "truth".to_owned(), Column::Binary(truth)),
+        (
+            "truth".to_owned(),
+            "truth".to_owned(),
+            Column::Binary(truth),
+        ),
         ("call".to_owned(), "call".to_owned(), Column::Binary(call)),
     ];
     run(plan, endpoint, entry, columns, &["threshold"])
@@ -622,17 +687,23 @@ fn run(
         ("seed", plan.seed.to_string()),
         ("replicates", plan.replicates.to_string()),
     ] {
-        if entry.settings.iter().any(|s| s.name == name) && !settings.iter().any(|(n, _)| n == name) {
+        if entry.settings.iter().any(|s| s.name == name) && !settings.iter().any(|(n, _)| n == name)
+        {
             settings.push((name.to_owned(), value));
         }
     }
-    let name = endpoint.number.clone().unwrap_or_else(|| endpoint.id.clone());
+    let name = endpoint
+        .number
+        .clone()
+        .unwrap_or_else(|| endpoint.id.clone());
     match Sample::new(entry, columns, &settings).and_then(|s| (entry.run)(&s)) {
         Ok(answer) => Ok(match &endpoint.number {
             Some(name) => answer.number(name).cloned(),
             None => answer.numbers.first().cloned(),
         }),
-        Err(StatisticsError::NotEstimable(reason)) => Ok(Some(Number::none(name, entry.id, 0, reason))),
+        Err(StatisticsError::NotEstimable(reason)) => {
+            Ok(Some(Number::none(name, entry.id, 0, reason)))
+        }
         Err(other) => Err(other),
     }
 }
@@ -656,7 +727,9 @@ fn joint_scores(
         let (mut truth, mut score) = (Vec::new(), Vec::new());
         for (s, _, positive, negative) in &bins {
             if truth.len() as u64 + positive + negative > 100_000_000 {
-                return Err(StatisticsError::Data("the histograms add to more than 100 million rows".into()));
+                return Err(StatisticsError::Data(
+                    "the histograms add to more than 100 million rows".into(),
+                ));
             }
             for (n, t) in [(*positive, true), (*negative, false)] {
                 for _ in 0..n {
@@ -666,7 +739,11 @@ fn joint_scores(
             }
         }
         let columns = vec![
-            ("truth".to_owned(), "truth".to_owned(), Column::Binary(truth)),
+            (
+                "truth".to_owned(),
+                "truth".to_owned(),
+                Column::Binary(truth),
+            ),
             ("score".to_owned(), "score".to_owned(), Column::Real(score)),
         ];
         if let Some(entry) = entry {
@@ -705,7 +782,9 @@ fn binned_auc(bins: &[(f64, f64, u64, u64)], level: f64) -> Result<(Number, f64)
     let m: u64 = bins.iter().map(|b| b.2).sum();
     let n: u64 = bins.iter().map(|b| b.3).sum();
     if m < 2 || n < 2 {
-        return Err(StatisticsError::not_estimable("a class has fewer than two rows"));
+        return Err(StatisticsError::not_estimable(
+            "a class has fewer than two rows",
+        ));
     }
     let (mf, nf) = (m as f64, n as f64);
     // 1 where all of `a` lies above `b`, 0 where below; between them 1/2, and whether that is unsure.
@@ -749,9 +828,24 @@ fn binned_auc(bins: &[(f64, f64, u64, u64)], level: f64) -> Result<(Number, f64)
             }
         }
     }
-    let auc: f64 = bins.iter().zip(&of_positive).map(|(b, v)| b.2 as f64 * v).sum::<f64>() / mf;
-    let s10: f64 = bins.iter().zip(&of_positive).map(|(b, v)| b.2 as f64 * (v - auc).powi(2)).sum::<f64>() / (mf - 1.0);
-    let s01: f64 = bins.iter().zip(&of_negative).map(|(b, v)| b.3 as f64 * (v - auc).powi(2)).sum::<f64>() / (nf - 1.0);
+    let auc: f64 = bins
+        .iter()
+        .zip(&of_positive)
+        .map(|(b, v)| b.2 as f64 * v)
+        .sum::<f64>()
+        / mf;
+    let s10: f64 = bins
+        .iter()
+        .zip(&of_positive)
+        .map(|(b, v)| b.2 as f64 * (v - auc).powi(2))
+        .sum::<f64>()
+        / (mf - 1.0);
+    let s01: f64 = bins
+        .iter()
+        .zip(&of_negative)
+        .map(|(b, v)| b.3 as f64 * (v - auc).powi(2))
+        .sum::<f64>()
+        / (nf - 1.0);
     let se = (s10 / mf + s01 / nf).sqrt();
     let bound = unsure / 2.0;
     let half = two_sided_z(level)? * se + bound;
@@ -771,14 +865,25 @@ fn binned_auc(bins: &[(f64, f64, u64, u64)], level: f64) -> Result<(Number, f64)
 fn joint_sums(plan: &Plan, told: &[(&str, &EndpointSummary)], out: &mut PooledEndpoint) {
     let sums: Vec<Sums> = told.iter().filter_map(|(_, e)| e.sums).collect();
     let n: u64 = sums.iter().map(|s| s.n).sum();
-    let (sum, squares): (f64, f64) = (sums.iter().map(|s| s.sum).sum(), sums.iter().map(|s| s.squares).sum());
+    let (sum, squares): (f64, f64) = (
+        sums.iter().map(|s| s.sum).sum(),
+        sums.iter().map(|s| s.squares).sum(),
+    );
     if n < 2 {
         return;
     }
     let nf = n as f64;
     if sums.iter().all(|s| s.positive.is_some()) {
         let positive: u64 = sums.iter().filter_map(|s| s.positive).sum();
-        out.joint = Some(Number::plain("brier", "brier.mean-squared-difference", squares / nf, n as usize).without_interval("the sums do not tell its spread"));
+        out.joint = Some(
+            Number::plain(
+                "brier",
+                "brier.mean-squared-difference",
+                squares / nf,
+                n as usize,
+            )
+            .without_interval("the sums do not tell its spread"),
+        );
         out.joint_is = Some("exact");
         if sum > 0.0 {
             out.notes.push(format!(
@@ -815,12 +920,16 @@ fn random_effects(
     told: &[(&str, &EndpointSummary)],
     out: &mut PooledEndpoint,
 ) -> Result<(), StatisticsError> {
-    let known: Vec<(&str, Estimate)> = told.iter().filter_map(|(s, e)| Some((*s, e.estimate?))).collect();
+    let known: Vec<(&str, Estimate)> = told
+        .iter()
+        .filter_map(|(s, e)| Some((*s, e.estimate?)))
+        .collect();
     let Some(entry) = catalogue::entry("pool-estimates") else {
         return Ok(());
     };
     if known.len() < 2 {
-        out.notes.push("Random effects need the estimates of two sites at least.".into());
+        out.notes
+            .push("Random effects need the estimates of two sites at least.".into());
         return Ok(());
     }
     let share = known.iter().all(|(_, e)| e.value > 0.0 && e.value < 1.0);
@@ -837,9 +946,21 @@ fn random_effects(
         .unzip();
     let sites: Vec<&str> = known.iter().map(|(s, _)| *s).collect();
     let columns = vec![
-        ("estimate".to_owned(), "estimate".to_owned(), Column::Real(estimate)),
-        ("standard_error".to_owned(), "standard_error".to_owned(), Column::Real(error)),
-        ("site".to_owned(), "site".to_owned(), Column::Label(catalogue::Labels::of(&sites))),
+        (
+            "estimate".to_owned(),
+            "estimate".to_owned(),
+            Column::Real(estimate),
+        ),
+        (
+            "standard_error".to_owned(),
+            "standard_error".to_owned(),
+            Column::Real(error),
+        ),
+        (
+            "site".to_owned(),
+            "site".to_owned(),
+            Column::Label(catalogue::Labels::of(&sites)),
+        ),
     ];
     let settings = vec![("level".to_owned(), plan.level.to_string())];
     match Sample::new(entry, columns, &settings).and_then(|s| (entry.run)(&s)) {
@@ -861,7 +982,9 @@ fn random_effects(
             });
             out.heterogeneity = Some(answer);
         }
-        Err(StatisticsError::NotEstimable(reason)) => out.notes.push(format!("Random effects: {reason}.")),
+        Err(StatisticsError::NotEstimable(reason)) => {
+            out.notes.push(format!("Random effects: {reason}."))
+        }
         Err(other) => return Err(other),
     }
     Ok(())

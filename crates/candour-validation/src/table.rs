@@ -54,7 +54,10 @@ impl Table {
             what,
         };
         if bytes.len() as u64 > FILE_BYTES_MAX {
-            return Err(fault(format!("longer than {} GiB; split it", FILE_BYTES_MAX >> 30)));
+            return Err(fault(format!(
+                "longer than {} GiB; split it",
+                FILE_BYTES_MAX >> 30
+            )));
         }
         let ending = name.rsplit('.').next().unwrap_or("").to_ascii_lowercase();
         let digest = Digest::of(&bytes);
@@ -70,7 +73,9 @@ impl Table {
         out.digest = digest;
         out.bytes = size;
         if out.places.is_empty() {
-            return Err(fault("has a header but no row; nothing can be computed from it".into()));
+            return Err(fault(
+                "has a header but no row; nothing can be computed from it".into(),
+            ));
         }
         Ok(out)
     }
@@ -108,7 +113,10 @@ impl Table {
         let mut seen = BTreeSet::new();
         for (at, column) in columns.iter().enumerate() {
             if column.is_empty() {
-                return Err(fault(format!("column {} has no name; name it in the header", at + 1)));
+                return Err(fault(format!(
+                    "column {} has no name; name it in the header",
+                    at + 1
+                )));
             }
             if !seen.insert(column) {
                 return Err(fault(format!(
@@ -139,7 +147,10 @@ impl Table {
             ));
         }
         if self.places.len() >= ROWS_MAX {
-            return Err(self.fault(Some(place), format!("more than {ROWS_MAX} rows; split the file")));
+            return Err(self.fault(
+                Some(place),
+                format!("more than {ROWS_MAX} rows; split the file"),
+            ));
         }
         for (column, cell) in self.cells.iter_mut().zip(row) {
             column.push(cell);
@@ -208,17 +219,25 @@ impl Table {
                 row.insert(at, value);
             }
             if rows.len() >= ROWS_MAX {
-                return Err(wrong(line, format!("more than {ROWS_MAX} rows; split the file")));
+                return Err(wrong(
+                    line,
+                    format!("more than {ROWS_MAX} rows; split the file"),
+                ));
             }
             rows.push((line, row));
         }
         if columns.is_empty() {
-            return Err(wrong(1, "holds no object; each line is one JSON object".into()));
+            return Err(wrong(
+                1,
+                "holds no object; each line is one JSON object".into(),
+            ));
         }
         let width = columns.len();
         let mut out = Self::empty(name, columns)?;
         for (line, mut row) in rows {
-            let cells = (0..width).map(|c| row.remove(&c).unwrap_or_default()).collect();
+            let cells = (0..width)
+                .map(|c| row.remove(&c).unwrap_or_default())
+                .collect();
             out.push(line, cells)?;
         }
         Ok(out)
@@ -228,10 +247,12 @@ impl Table {
         use parquet::file::reader::{FileReader as _, SerializedFileReader};
         use parquet::record::Field;
         // The reader's own words may repeat what the file holds.
-        let unreadable = || TableError {
+        let unreadable = || {
+            TableError {
             file: name.to_owned(),
             row: None,
             what: "cannot be read as Parquet: damaged, encrypted or of an unknown encoding; write it anew with plain columns".into(),
+        }
         };
         let reader =
             SerializedFileReader::new(bytes::Bytes::from(bytes)).map_err(|_| unreadable())?;
@@ -304,7 +325,8 @@ impl Table {
             .and_then(|at| self.cells.get(at))
             .map(Vec::as_slice)
             .ok_or_else(|| {
-                let mut known: Vec<&str> = self.columns.iter().map(String::as_str).take(30).collect();
+                let mut known: Vec<&str> =
+                    self.columns.iter().map(String::as_str).take(30).collect();
                 known.sort_by_key(|k| distance(k, name));
                 self.fault(
                     None,
@@ -445,7 +467,10 @@ impl Table {
             .map(|(r, k)| (k.as_slice(), r))
             .collect();
         let mine = self.keys(key)?;
-        let partner: Vec<Option<usize>> = mine.iter().map(|k| index.get(k.as_slice()).copied()).collect();
+        let partner: Vec<Option<usize>> = mine
+            .iter()
+            .map(|k| index.get(k.as_slice()).copied())
+            .collect();
         let mut used = vec![false; other.rows()];
         for at in partner.iter().flatten() {
             if let Some(slot) = used.get_mut(*at) {
@@ -539,7 +564,10 @@ impl<'de> serde::Deserialize<'de> for Members {
             fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
                 f.write_str("an object of plain values")
             }
-            fn visit_map<A: serde::de::MapAccess<'de>>(self, mut map: A) -> Result<Members, A::Error> {
+            fn visit_map<A: serde::de::MapAccess<'de>>(
+                self,
+                mut map: A,
+            ) -> Result<Members, A::Error> {
                 use serde::de::Error as _;
                 let mut members: Vec<(String, String)> = Vec::new();
                 while let Some((key, value)) = map.next_entry::<String, serde_json::Value>()? {
@@ -603,7 +631,11 @@ fn places(rows: impl Iterator<Item = u64>) -> String {
     let rows: Vec<u64> = rows.collect();
     let named: Vec<String> = rows.iter().take(NAMED_MAX).map(u64::to_string).collect();
     if rows.len() > NAMED_MAX {
-        format!("rows {} and {} more", named.join(", "), rows.len() - NAMED_MAX)
+        format!(
+            "rows {} and {} more",
+            named.join(", "),
+            rows.len() - NAMED_MAX
+        )
     } else {
         format!("rows {}", named.join(", "))
     }

@@ -173,7 +173,11 @@ pub(crate) struct Statistics {
     #[arg(long)]
     pub(crate) json: bool,
     /// An entry of the catalogue and its arguments; ENTRY --help lists them.
-    #[arg(trailing_var_arg = true, allow_hyphen_values = true, value_name = "ENTRY")]
+    #[arg(
+        trailing_var_arg = true,
+        allow_hyphen_values = true,
+        value_name = "ENTRY"
+    )]
     pub(crate) rest: Vec<std::ffi::OsString>,
 }
 

@@ -21,7 +21,11 @@ const SUMMARY_BYTES_MAX: u64 = 256 << 20;
 
 pub(crate) fn pool(args: &cli::Pool) -> Done {
     let opened = validation::open(&args.plan)?;
-    let keys: Vec<Vkey> = args.key.iter().map(|k| commands::key(k)).collect::<Result<_, _>>()?;
+    let keys: Vec<Vkey> = args
+        .key
+        .iter()
+        .map(|k| commands::key(k))
+        .collect::<Result<_, _>>()?;
     let mut summaries = Vec::new();
     let mut signed = Vec::new();
     for path in &args.summaries {
@@ -29,7 +33,8 @@ pub(crate) fn pool(args: &cli::Pool) -> Done {
         signed.push((summary.site.clone(), key));
         summaries.push(summary);
     }
-    let pooled = site::pool(&opened.plan, &summaries).map_err(|e| Failure::Misuse(e.to_string()))?;
+    let pooled =
+        site::pool(&opened.plan, &summaries).map_err(|e| Failure::Misuse(e.to_string()))?;
     if args.json {
         let sites: Vec<serde_json::Value> = signed
             .iter()
@@ -47,7 +52,8 @@ pub(crate) fn pool(args: &cli::Pool) -> Done {
         }
     }
     let document = document(&opened.plan.title, &pooled, &signed);
-    std::fs::create_dir_all(&args.out).map_err(|e| Failure::Storage(format!("{}: {e}", args.out.display())))?;
+    std::fs::create_dir_all(&args.out)
+        .map_err(|e| Failure::Storage(format!("{}: {e}", args.out.display())))?;
     let path = args.out.join("pooled.html");
     candour_device::write_atomic(&path, report::html(&document).as_bytes())?;
     if !args.json {
@@ -60,7 +66,8 @@ pub(crate) fn pool(args: &cli::Pool) -> Done {
 fn read(path: &Path, keys: &[Vkey]) -> Result<(Summary, String), Failure> {
     let bytes = read_file(path, SUMMARY_BYTES_MAX)?;
     let wrong = |what: String| Failure::Wrong(format!("{}: {what}", path.display()));
-    let note = String::from_utf8(bytes).map_err(|_| wrong("not a signed summary: it is no UTF-8".into()))?;
+    let note = String::from_utf8(bytes)
+        .map_err(|_| wrong("not a signed summary: it is no UTF-8".into()))?;
     for key in keys {
         if let Ok(text) = open_note(&note, key) {
             let summary = Summary::read(text).map_err(|e| wrong(e.to_string()))?;
@@ -86,7 +93,11 @@ fn lines(endpoint: &PooledEndpoint) -> Vec<String> {
     if let Some(answer) = &endpoint.heterogeneity {
         for name in ["i2", "i_squared", "tau2", "tau_squared", "q", "q_p_value"] {
             if let Some(n) = answer.number(name) {
-                out.push(format!("  {:<15} {}", n.name, n.value.map_or_else(|| "not estimable".into(), digits)));
+                out.push(format!(
+                    "  {:<15} {}",
+                    n.name,
+                    n.value.map_or_else(|| "not estimable".into(), digits)
+                ));
             }
         }
     }
@@ -128,7 +139,11 @@ fn document(title: &str, pooled: &Pooled, signed: &[(String, String)]) -> Docume
             }
         }
         if let Some(answer) = &endpoint.heterogeneity {
-            report::answer_blocks(answer, "random effects (on the scale of pooling)", &mut blocks);
+            report::answer_blocks(
+                answer,
+                "random effects (on the scale of pooling)",
+                &mut blocks,
+            );
         }
         items.push(Entry {
             key: endpoint.id.clone(),
@@ -147,7 +162,10 @@ fn document(title: &str, pooled: &Pooled, signed: &[(String, String)]) -> Docume
         facts,
         verdict: (
             Tone::Plain,
-            format!("{} sites; every signature was checked with a key that was given.", signed.len()),
+            format!(
+                "{} sites; every signature was checked with a key that was given.",
+                signed.len()
+            ),
         ),
         sections: vec![Section {
             heading: "Endpoints".into(),

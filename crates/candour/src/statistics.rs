@@ -68,7 +68,10 @@ fn list(as_json: bool, which: impl Fn(&Entry) -> bool) -> Done {
     let mut last = None;
     for entry in entries {
         if last != Some(entry.group) {
-            say(format_args!("\n{}", group_words(entry.group).to_uppercase()));
+            say(format_args!(
+                "\n{}",
+                group_words(entry.group).to_uppercase()
+            ));
             last = Some(entry.group);
         }
         say(format_args!("  {:<28} {}", entry.id, entry.title));
@@ -77,7 +80,9 @@ fn list(as_json: bool, which: impl Fn(&Entry) -> bool) -> Done {
     }
     if with_masks {
         say("\nMASKS");
-        say(format_args!("  {MASKS:<28} One predicted mask against its reference"));
+        say(format_args!(
+            "  {MASKS:<28} One predicted mask against its reference"
+        ));
         for (id, formula, source) in MASK_METRICS {
             say(format_args!("  {:<28}   {id}: {formula} ({source})", ""));
         }
@@ -93,12 +98,18 @@ fn which_masks(which: &impl Fn(&Entry) -> bool) -> bool {
 }
 
 fn run(rest: &[OsString], command: &'static str, which: impl Fn(&Entry) -> bool) -> Done {
-    let asked = rest.first().map(|s| s.to_string_lossy().into_owned()).unwrap_or_default();
+    let asked = rest
+        .first()
+        .map(|s| s.to_string_lossy().into_owned())
+        .unwrap_or_default();
     if asked == MASKS && which_masks(&which) {
         return one_pair(rest);
     }
     let Some(entry) = catalogue::entry(&asked).filter(|e| which(e)) else {
-        let mut near: Vec<&str> = catalogue::entries().filter(|e| which(e)).map(|e| e.id).collect();
+        let mut near: Vec<&str> = catalogue::entries()
+            .filter(|e| which(e))
+            .map(|e| e.id)
+            .collect();
         near.sort_by_key(|id| candour_validation::table::distance(id, &asked));
         near.truncate(3);
         return Err(Failure::Misuse(format!(
@@ -166,7 +177,9 @@ fn run(rest: &[OsString], command: &'static str, which: impl Fn(&Entry) -> bool)
         other => Failure::Misuse(other.to_string()),
     })?;
     let has_data = matches.get_one::<PathBuf>("data").is_some();
-    show(entry, answer, counted, &table, has_data, &endpoint, &matches)
+    show(
+        entry, answer, counted, &table, has_data, &endpoint, &matches,
+    )
 }
 
 fn none() -> Result<Table, Failure> {
@@ -183,8 +196,11 @@ fn bare(words: &impl Fn(&str) -> Option<Vec<String>>, handling: Handle) -> Plan 
             file_keys: Vec::new(),
             cluster: None,
             independent: None,
-            positive: words("positive").unwrap_or_else(|| list(&["1", "true", "yes", "positive", "TRUE", "True", "1.0"])),
-            negative: words("negative").unwrap_or_else(|| list(&["0", "false", "no", "negative", "FALSE", "False", "0.0"])),
+            positive: words("positive")
+                .unwrap_or_else(|| list(&["1", "true", "yes", "positive", "TRUE", "True", "1.0"])),
+            negative: words("negative").unwrap_or_else(|| {
+                list(&["0", "false", "no", "negative", "FALSE", "False", "0.0"])
+            }),
             missing: words("missing").unwrap_or_else(|| list(&["NA", "NaN", "nan", "?"])),
             exclude_unmatched: false,
             include: std::collections::BTreeMap::new(),
@@ -206,24 +222,38 @@ fn show(
     endpoint: &Endpoint,
     matches: &ArgMatches,
 ) -> Done {
-    let data = has_data.then(|| json!({"file": table.name, "sha256": table.digest.to_string(), "rows": table.rows()}));
+    let data = has_data.then(
+        || json!({"file": table.name, "sha256": table.digest.to_string(), "rows": table.rows()}),
+    );
     if let Some(path) = matches.get_one::<PathBuf>("html") {
         let mut blocks = Vec::new();
         blocks.push(Block::paragraph(format!("Formula: {}", entry.formula)));
         blocks.push(Block::paragraph(format!("Source: {}", entry.source)));
-        blocks.push(Block::paragraph(format!("Assumptions: {}", entry.assumptions)));
+        blocks.push(Block::paragraph(format!(
+            "Assumptions: {}",
+            entry.assumptions
+        )));
         match &answer {
             Ok(answer) => report::answer_blocks(answer, entry.id, &mut blocks),
-            Err(why) => blocks.push(Block::Verdict { tone: Tone::Bad, text: format!("Not estimable: {why}") }),
+            Err(why) => blocks.push(Block::Verdict {
+                tone: Tone::Bad,
+                text: format!("Not estimable: {why}"),
+            }),
         }
         let mut facts = vec![("Software".into(), SOFTWARE.to_owned())];
         if has_data {
-            facts.push(("Data".into(), format!("{}, {} rows, {}", table.name, table.rows(), table.digest)));
+            facts.push((
+                "Data".into(),
+                format!("{}, {} rows, {}", table.name, table.rows(), table.digest),
+            ));
         }
         let document = Document {
             title: entry.title.to_owned(),
             facts,
-            verdict: (Tone::Plain, "One statistic without a plan: it describes, and proves nothing.".into()),
+            verdict: (
+                Tone::Plain,
+                "One statistic without a plan: it describes, and proves nothing.".into(),
+            ),
             sections: vec![Section {
                 heading: entry.title.to_owned(),
                 items: vec![candour_validation::document::Entry {
@@ -281,7 +311,10 @@ fn show(
             say(format_args!("  {}", cells.join("\t")));
         }
         if table.rows.len() > 60 {
-            say(format_args!("  … {} more rows; --json prints all", table.rows.len() - 60));
+            say(format_args!(
+                "  … {} more rows; --json prints all",
+                table.rows.len() - 60
+            ));
         }
     }
     for note in &answer.notes {
@@ -302,9 +335,17 @@ fn print_numbers(numbers: &[Number]) {
                 n.interval_method.as_deref().unwrap_or("")
             )
         });
-        let value = n.value.map_or_else(|| "not estimable".to_owned(), report::digits);
-        let why = n.not_estimable.as_deref().map_or_else(String::new, |w| format!("  [{w}]"));
-        say(format_args!("  {:<width$}  {value}{interval}  n = {}{why}  {}", n.name, n.n, n.definition));
+        let value = n
+            .value
+            .map_or_else(|| "not estimable".to_owned(), report::digits);
+        let why = n
+            .not_estimable
+            .as_deref()
+            .map_or_else(String::new, |w| format!("  [{w}]"));
+        say(format_args!(
+            "  {:<width$}  {value}{interval}  n = {}{why}  {}",
+            n.name, n.n, n.definition
+        ));
     }
 }
 
@@ -316,7 +357,9 @@ fn parse(command: Command, rest: &[OsString]) -> Result<ArgMatches, Failure> {
             say(e.render().ansi());
             std::process::exit(0);
         }
-        Err(e) => Err(Failure::Misuse(e.render().to_string().trim_end().to_owned())),
+        Err(e) => Err(Failure::Misuse(
+            e.render().to_string().trim_end().to_owned(),
+        )),
     }
 }
 
@@ -324,7 +367,12 @@ fn common(command: Command) -> Command {
     command
         .no_binary_name(false)
         .disable_version_flag(true)
-        .arg(Arg::new("json").long("json").action(ArgAction::SetTrue).help("Everything as JSON, at full precision"))
+        .arg(
+            Arg::new("json")
+                .long("json")
+                .action(ArgAction::SetTrue)
+                .help("Everything as JSON, at full precision"),
+        )
 }
 
 /// The arguments of an entry: a column for each role, a value for each setting.
@@ -333,15 +381,51 @@ fn arguments(entry: &'static Entry, command: &'static str) -> Command {
         "{}\n\nFormula: {}\n\nSource: {}\n\nAssumptions: {}\n\nCompared with: {}",
         entry.title, entry.formula, entry.source, entry.assumptions, entry.compared_with
     );
-    let mut out = common(Command::new(entry.id).bin_name(format!("candour {command} {}", entry.id)).about(about))
-        .arg(Arg::new("html").long("html").value_name("FILE").value_parser(clap::value_parser!(PathBuf)).help("Write a page with numbers and figures"));
+    let mut out = common(
+        Command::new(entry.id)
+            .bin_name(format!("candour {command} {}", entry.id))
+            .about(about),
+    )
+    .arg(
+        Arg::new("html")
+            .long("html")
+            .value_name("FILE")
+            .value_parser(clap::value_parser!(PathBuf))
+            .help("Write a page with numbers and figures"),
+    );
     if !entry.roles.is_empty() {
         out = out
-            .arg(Arg::new("data").long("data").value_name("FILE").value_parser(clap::value_parser!(PathBuf)).help("CSV, TSV, JSON lines or Parquet"))
-            .arg(Arg::new("positive").long("positive").value_name("WORDS").help("Words that mean positive, by commas"))
-            .arg(Arg::new("negative").long("negative").value_name("WORDS").help("Words that mean negative, by commas"))
-            .arg(Arg::new("missing").long("missing").value_name("WORDS").help("Words that mean that nothing is there, beside the empty cell"))
-            .arg(Arg::new("indeterminate").long("indeterminate").value_name("WORDS").help("Words that say neither"))
+            .arg(
+                Arg::new("data")
+                    .long("data")
+                    .value_name("FILE")
+                    .value_parser(clap::value_parser!(PathBuf))
+                    .help("CSV, TSV, JSON lines or Parquet"),
+            )
+            .arg(
+                Arg::new("positive")
+                    .long("positive")
+                    .value_name("WORDS")
+                    .help("Words that mean positive, by commas"),
+            )
+            .arg(
+                Arg::new("negative")
+                    .long("negative")
+                    .value_name("WORDS")
+                    .help("Words that mean negative, by commas"),
+            )
+            .arg(
+                Arg::new("missing")
+                    .long("missing")
+                    .value_name("WORDS")
+                    .help("Words that mean that nothing is there, beside the empty cell"),
+            )
+            .arg(
+                Arg::new("indeterminate")
+                    .long("indeterminate")
+                    .value_name("WORDS")
+                    .help("Words that say neither"),
+            )
             .arg(
                 Arg::new("missing-results")
                     .long("missing-results")
@@ -381,13 +465,19 @@ fn arguments(entry: &'static Entry, command: &'static str) -> Command {
     out
 }
 
-fn flag(name: &'static str) -> String {
-    name.replace('_', "-")
+fn flag(name: &'static str) -> clap::builder::Str {
+    // Role and setting names are part of the binary; each becomes one argument.
+    let name: &'static str = Box::leak(name.replace('_', "-").into_boxed_str());
+    name.into()
 }
 
 fn setting_argument(setting: &Setting) -> Arg {
     let kind = match setting.kind {
-        SettingKind::Real(a, b) | SettingKind::OptionalReal(a, b) if a == f64::NEG_INFINITY && b == f64::INFINITY => "a number".into(),
+        SettingKind::Real(a, b) | SettingKind::OptionalReal(a, b)
+            if a == f64::NEG_INFINITY && b == f64::INFINITY =>
+        {
+            "a number".into()
+        }
         SettingKind::Real(a, b) | SettingKind::OptionalReal(a, b) => format!("{a} to {b}"),
         SettingKind::Open(a, b) => format!("between {a} and {b}"),
         SettingKind::Whole(a, u64::MAX) => format!("a whole number from {a}"),
@@ -398,7 +488,9 @@ fn setting_argument(setting: &Setting) -> Arg {
         SettingKind::Flag => "true or false".into(),
         SettingKind::OptionalWord => "a word".into(),
     };
-    let default = setting.default.map_or_else(String::new, |d| format!("; default {}", if d.is_empty() { "none" } else { d }));
+    let default = setting.default.map_or_else(String::new, |d| {
+        format!("; default {}", if d.is_empty() { "none" } else { d })
+    });
     Arg::new(setting.name)
         .long(flag(setting.name))
         .alias(setting.name)
@@ -411,7 +503,12 @@ fn setting_argument(setting: &Setting) -> Arg {
 /// One pair of masks.
 fn one_pair(rest: &[OsString]) -> Done {
     let path = |name: &'static str, help: &'static str| {
-        Arg::new(name).long(name).value_name("FILE").required(true).value_parser(clap::value_parser!(PathBuf)).help(help)
+        Arg::new(name)
+            .long(name)
+            .value_name("FILE")
+            .required(true)
+            .value_parser(clap::value_parser!(PathBuf))
+            .help(help)
     };
     let mut command = common(
         Command::new(MASKS)
@@ -433,7 +530,10 @@ fn one_pair(rest: &[OsString]) -> Done {
     }
     let options = masks::options(&settings).map_err(|e| Failure::Misuse(e.to_string()))?;
     let read = |name: &str| -> Result<Vec<u8>, Failure> {
-        let path = matches.get_one::<PathBuf>(name).cloned().unwrap_or_default();
+        let path = matches
+            .get_one::<PathBuf>(name)
+            .cloned()
+            .unwrap_or_default();
         read_file(&path, masks::MASK_BYTES_MAX)
     };
     let comparison = masks::compare_files(
@@ -464,13 +564,25 @@ fn one_pair(rest: &[OsString]) -> Done {
 /// The bytes of a regular file within a limit.
 pub(crate) fn read_file(path: &Path, most: u64) -> Result<Vec<u8>, Failure> {
     use std::io::Read as _;
-    let fault = |e: std::io::Error| Failure::Misuse(format!("{}: {e}; give a file that can be read", path.display()));
+    let fault = |e: std::io::Error| {
+        Failure::Misuse(format!(
+            "{}: {e}; give a file that can be read",
+            path.display()
+        ))
+    };
     let meta = std::fs::metadata(path).map_err(fault)?;
     if !meta.is_file() {
-        return Err(Failure::Misuse(format!("{}: not a regular file", path.display())));
+        return Err(Failure::Misuse(format!(
+            "{}: not a regular file",
+            path.display()
+        )));
     }
     if meta.len() > most {
-        return Err(Failure::Misuse(format!("{}: larger than {} MiB", path.display(), most >> 20)));
+        return Err(Failure::Misuse(format!(
+            "{}: larger than {} MiB",
+            path.display(),
+            most >> 20
+        )));
     }
     let mut bytes = Vec::new();
     std::fs::File::open(path)
@@ -484,6 +596,8 @@ pub(crate) fn read_file(path: &Path, most: u64) -> Result<Vec<u8>, Failure> {
 /// A table of data by its path; messages name the file, never a folder.
 pub(crate) fn read_table(path: &Path) -> Result<Table, Failure> {
     let bytes = read_file(path, candour_validation::table::FILE_BYTES_MAX)?;
-    let name = path.file_name().map_or_else(String::new, |n| n.to_string_lossy().into_owned());
+    let name = path
+        .file_name()
+        .map_or_else(String::new, |n| n.to_string_lossy().into_owned());
     Table::read(&name, bytes).map_err(|e| Failure::Unreadable(e.to_string()))
 }

@@ -35,7 +35,9 @@ pub(crate) struct Opened {
 
 pub(crate) fn open(path: &Path) -> Result<Opened, Failure> {
     let bytes = read_file(path, PLAN_BYTES_MAX)?;
-    let name = path.file_name().map_or_else(String::new, |n| n.to_string_lossy().into_owned());
+    let name = path
+        .file_name()
+        .map_or_else(String::new, |n| n.to_string_lossy().into_owned());
     let plan = Plan::read(&name, &bytes).map_err(|e| Failure::Misuse(e.to_string()))?;
     Ok(Opened { plan, bytes })
 }
@@ -164,7 +166,10 @@ fn seal_data(
     let mut openings = 0u32;
     for (_, record) in workspace.ledger().records()? {
         if let Event::DataEntered(known) = &record.event
-            && known.files.iter().any(|f| files.iter().any(|g| g.digest == f.digest))
+            && known
+                .files
+                .iter()
+                .any(|f| files.iter().any(|g| g.digest == f.digest))
         {
             openings = openings.saturating_add(1);
         }
@@ -270,25 +275,29 @@ fn compare_masks(plan: &Plan, table: &mut Table, folder: &Path) -> Done {
         return Ok(());
     };
     let options = masks::options(&spec.settings).map_err(|e| Failure::Misuse(e.to_string()))?;
-    let references: Vec<String> = table.column(&spec.reference).map_err(AnalysisError::from)?.to_vec();
-    let predictions: Vec<String> = table.column(&spec.prediction).map_err(AnalysisError::from)?.to_vec();
+    let references: Vec<String> = table
+        .column(&spec.reference)
+        .map_err(AnalysisError::from)?
+        .to_vec();
+    let predictions: Vec<String> = table
+        .column(&spec.prediction)
+        .map_err(AnalysisError::from)?
+        .to_vec();
     let bar = bar("comparing masks");
     bar.set_length(references.len() as u64);
     let mut columns: BTreeMap<&str, Vec<String>> = BTreeMap::new();
     for (row, (reference, prediction)) in references.iter().zip(&predictions).enumerate() {
         let place = |what: String| {
-            Failure::Unreadable(
-                table
-                    .fault(Some(table.place(row)), what)
-                    .to_string(),
-            )
+            Failure::Unreadable(table.fault(Some(table.place(row)), what).to_string())
         };
         let read = |which: &str, name: &str| -> Result<Vec<u8>, Failure> {
             let inside = !name.is_empty()
                 && !Path::new(name).is_absolute()
                 && name.split(['/', '\\']).all(|p| p != "..");
             if !inside {
-                return Err(place(format!("the path of the {which} mask is empty or leaves the data file's folder; give one below it")));
+                return Err(place(format!(
+                    "the path of the {which} mask is empty or leaves the data file's folder; give one below it"
+                )));
             }
             // The file's name may be personal; the row says which one it is.
             read_file(&folder.join(name), masks::MASK_BYTES_MAX)
@@ -319,8 +328,13 @@ fn compare_masks(plan: &Plan, table: &mut Table, folder: &Path) -> Done {
 }
 
 /// Writes report and result into `out`; gives the paths.
-fn write_reports(opened: &Opened, answered: &Answered, out: &Path) -> Result<Vec<PathBuf>, Failure> {
-    let fail = |path: &Path, e: std::io::Error| Failure::Storage(format!("{}: {e}", path.display()));
+fn write_reports(
+    opened: &Opened,
+    answered: &Answered,
+    out: &Path,
+) -> Result<Vec<PathBuf>, Failure> {
+    let fail =
+        |path: &Path, e: std::io::Error| Failure::Storage(format!("{}: {e}", path.display()));
     std::fs::create_dir_all(out).map_err(|e| fail(out, e))?;
     let digest = Digest::of(&answered.result);
     let document = report::report(
@@ -330,7 +344,10 @@ fn write_reports(opened: &Opened, answered: &Answered, out: &Path) -> Result<Vec
         answered.seal.as_ref(),
         SOFTWARE,
     );
-    let at = answered.seal.as_ref().map_or_else(|| (world().now)(), |s| s.result.1);
+    let at = answered
+        .seal
+        .as_ref()
+        .map_or_else(|| (world().now)(), |s| s.result.1);
     let model = serde_json::to_vec(&document)
         .map_err(|e| Failure::Storage(format!("the report cannot be encoded: {e}")))?;
     let pdf = render_report(
@@ -354,7 +371,12 @@ fn write_reports(opened: &Opened, answered: &Answered, out: &Path) -> Result<Vec
 }
 
 pub(crate) fn lines(plan: &Plan, analysis: &Analysis) -> Vec<String> {
-    let width = plan.endpoints.iter().map(|e| e.id.chars().count()).max().unwrap_or(0);
+    let width = plan
+        .endpoints
+        .iter()
+        .map(|e| e.id.chars().count())
+        .max()
+        .unwrap_or(0);
     let mut out: Vec<String> = analysis
         .endpoints
         .iter()
@@ -384,15 +406,21 @@ pub(crate) fn lines(plan: &Plan, analysis: &Analysis) -> Vec<String> {
                 format!(
                     "{} {}",
                     l.name,
-                    l.number.value.map_or_else(|| "not estimable".into(), report::digits)
+                    l.number
+                        .value
+                        .map_or_else(|| "not estimable".into(), report::digits)
                 )
             })
             .collect();
-        let p = group
-            .interaction
-            .as_ref()
-            .map_or_else(String::new, |i| format!("; interaction p {}", report::p_words(i.p)));
-        out.push(format!("{} by {}: {}{p}", group.endpoint, group.title, levels.join(", ")));
+        let p = group.interaction.as_ref().map_or_else(String::new, |i| {
+            format!("; interaction p {}", report::p_words(i.p))
+        });
+        out.push(format!(
+            "{} by {}: {}{p}",
+            group.endpoint,
+            group.title,
+            levels.join(", ")
+        ));
     }
     out
 }
@@ -413,7 +441,8 @@ fn on_sealed(
     attributes: &BTreeMap<String, BTreeMap<String, String>>,
     device: Option<Digest>,
 ) -> Result<(Answered, Vec<PathBuf>), Failure> {
-    let names: std::collections::BTreeSet<&String> = attributes.values().flat_map(BTreeMap::keys).collect();
+    let names: std::collections::BTreeSet<&String> =
+        attributes.values().flat_map(BTreeMap::keys).collect();
     let mut columns: Vec<&str> = SealedCase::COLUMNS.to_vec();
     columns.extend(names.iter().map(|n| n.as_str()));
     let mut writer = csv::Writer::from_writer(Vec::new());
@@ -422,18 +451,27 @@ fn on_sealed(
             .write_record(row)
             .map_err(|e| Failure::Storage(format!("the sealed decisions cannot be listed: {e}")))
     };
-    write(&mut writer, &columns.iter().map(|c| (*c).to_owned()).collect::<Vec<_>>())?;
+    write(
+        &mut writer,
+        &columns.iter().map(|c| (*c).to_owned()).collect::<Vec<_>>(),
+    )?;
     for case in cases {
         let mut row = case.cells();
         let own = case.case.and_then(|c| attributes.get(&c.to_string()));
-        row.extend(names.iter().map(|n| own.and_then(|o| o.get(*n)).cloned().unwrap_or_default()));
+        row.extend(
+            names
+                .iter()
+                .map(|n| own.and_then(|o| o.get(*n)).cloned().unwrap_or_default()),
+        );
         write(&mut writer, &row)?;
     }
     let bytes = writer
         .into_inner()
         .map_err(|e| Failure::Storage(format!("the sealed decisions cannot be listed: {e}")))?;
     if cases.is_empty() {
-        return Err(Failure::Misuse("no sealed decision of this kind is in the workspace".into()));
+        return Err(Failure::Misuse(
+            "no sealed decision of this kind is in the workspace".into(),
+        ));
     }
     let range = (
         cases.iter().map(|c| c.index).min().unwrap_or(0),
@@ -441,9 +479,20 @@ fn on_sealed(
     );
     let table = Table::read("sealed-decisions.csv", bytes.clone())
         .map_err(|e| Failure::Unreadable(e.to_string()))?;
-    let answered = answer_sealed(workspace, opened, sealed_plan, &[table], Path::new("."), Some(range), device)?;
+    let answered = answer_sealed(
+        workspace,
+        opened,
+        sealed_plan,
+        &[table],
+        Path::new("."),
+        Some(range),
+        device,
+    )?;
     let index = answered.seal.as_ref().map_or(0, |s| s.result.0);
-    let out = workspace.dir.join("validation").join(format!("record-{index}"));
+    let out = workspace
+        .dir
+        .join("validation")
+        .join(format!("record-{index}"));
     let mut paths = write_reports(opened, &answered, &out)?;
     let data = out.join("sealed-decisions.csv");
     candour_device::write_atomic(&data, &bytes)?;
@@ -496,7 +545,11 @@ pub(crate) struct OnCohort {
 
 pub(crate) fn on_cohort(workspace: &mut Workspace, device: &Device) -> Result<OnCohort, Failure> {
     let path = device.folder.join(DEVICE_PLAN);
-    let opened = if path.exists() { Some(open(&path)?) } else { None };
+    let opened = if path.exists() {
+        Some(open(&path)?)
+    } else {
+        None
+    };
     let sealed_plan = opened
         .as_ref()
         .map(|o| seal_plan(workspace, &o.plan, Some(device.digest)))
@@ -546,7 +599,9 @@ pub(crate) fn validate(args: &cli::Validate) -> Done {
 
 fn device_command(args: &cli::Validate, device: &Path) -> Done {
     let Some(dir) = &args.workspace else {
-        return Err(Failure::Misuse("a device is validated in a workspace; give --workspace".into()));
+        return Err(Failure::Misuse(
+            "a device is validated in a workspace; give --workspace".into(),
+        ));
     };
     let device = Device::open(device)?;
     let mut workspace = Workspace::open_or_create(dir, &world())?;
@@ -554,8 +609,13 @@ fn device_command(args: &cli::Validate, device: &Path) -> Done {
     let validation = &done.validation;
     if args.json {
         let body = serde_json::to_value(&validation.validated).unwrap_or_default();
-        let analysis = done.answered.as_ref().map(|(_, a, _)| json!({ "sealed": a.seal, "analysis": a.analysis }));
-        say(json!({ "plan_record": validation.plan_index, "record": validation.index, "validated": body, "analysed": analysis }));
+        let analysis = done
+            .answered
+            .as_ref()
+            .map(|(_, a, _)| json!({ "sealed": a.seal, "analysis": a.analysis }));
+        say(
+            json!({ "plan_record": validation.plan_index, "record": validation.index, "validated": body, "analysed": analysis }),
+        );
     } else {
         say(format_args!(
             "plan sealed as record {}, results as record {}",
@@ -571,11 +631,15 @@ fn device_command(args: &cli::Validate, device: &Path) -> Done {
     if validation.validated.results.iter().any(|r| !r.met) {
         return Err(Failure::Wrong("an endpoint of the plan was not met".into()));
     }
-    done.answered.map_or(Ok(()), |(_, a, _)| conclude(&a.analysis))
+    done.answered
+        .map_or(Ok(()), |(_, a, _)| conclude(&a.analysis))
 }
 
 fn tell(plan: &Plan, answered: &Answered, paths: &[PathBuf]) {
-    say(format_args!("{}, version {} ({})", plan.title, plan.version, plan.digest));
+    say(format_args!(
+        "{}, version {} ({})",
+        plan.title, plan.version, plan.digest
+    ));
     match &answered.seal {
         Some(seal) => say(format_args!(
             "sealed: plan as record {}, data as record {}, result as record {}{}",
@@ -583,12 +647,17 @@ fn tell(plan: &Plan, answered: &Answered, paths: &[PathBuf]) {
             seal.data.0,
             seal.result.0,
             if seal.openings > 0 {
-                format!("; these data had been entered {} time(s) before", seal.openings)
+                format!(
+                    "; these data had been entered {} time(s) before",
+                    seal.openings
+                )
             } else {
                 String::new()
             }
         )),
-        None => say("NOT SEALED: without --workspace nothing proves that the plan came before the data"),
+        None => {
+            say("NOT SEALED: without --workspace nothing proves that the plan came before the data")
+        }
     }
     for line in lines(plan, &answered.analysis) {
         say(line);
@@ -614,15 +683,23 @@ fn plan_command(args: &cli::Validate, path: &Path) -> Done {
     };
     if args.sealed {
         let (Some(workspace), Some(sealed_plan)) = (&mut workspace, &sealed_plan) else {
-            return Err(Failure::Misuse("--sealed takes the decisions of a workspace; give --workspace".into()));
+            return Err(Failure::Misuse(
+                "--sealed takes the decisions of a workspace; give --workspace".into(),
+            ));
         };
         let records: Vec<(u64, Record)> = (0u64..)
             .zip(workspace.ledger().records()?)
             .map(|(i, (_, r))| (i, r))
             .collect();
         let cases = sealed_cases(&records, Purpose::Use);
-        let (answered, paths) =
-            on_sealed(workspace, &opened, sealed_plan, &cases, &BTreeMap::new(), None)?;
+        let (answered, paths) = on_sealed(
+            workspace,
+            &opened,
+            sealed_plan,
+            &cases,
+            &BTreeMap::new(),
+            None,
+        )?;
         return show(args, &opened.plan, &answered, &paths);
     }
     if args.data.is_empty() {
@@ -640,7 +717,11 @@ fn plan_command(args: &cli::Validate, path: &Path) -> Done {
         };
     }
     // The plan is sealed before the first byte of data is read.
-    let tables: Vec<Table> = args.data.iter().map(|p| read_table(p)).collect::<Result<_, _>>()?;
+    let tables: Vec<Table> = args
+        .data
+        .iter()
+        .map(|p| read_table(p))
+        .collect::<Result<_, _>>()?;
     let folder = args
         .data
         .first()
@@ -685,7 +766,9 @@ fn write_site(
     name: &str,
 ) -> Done {
     let Some(dir) = &args.workspace else {
-        return Err(Failure::Misuse("a site's summary is signed with the key of its workspace; give --workspace".into()));
+        return Err(Failure::Misuse(
+            "a site's summary is signed with the key of its workspace; give --workspace".into(),
+        ));
     };
     let (mut table, _) = analysis::assemble(&opened.plan, tables)?;
     if opened.plan.segmentation.is_some() {

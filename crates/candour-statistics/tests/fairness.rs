@@ -1,0 +1,331 @@
+//! Fairness against fairlearn and statsmodels (testdata/statistics/fairness/fairness.py).
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::print_stdout
+)]
+
+use candour_statistics::catalogue::{Column, Labels, Sample};
+use candour_statistics::fairness::*;
+use candour_statistics::random::Philox;
+use candour_statistics::{Answer, Cell, StatisticsError};
+use proptest::prelude::*;
+use serde_json::Value;
+
+fn list(v: &Value) -> Vec<f64> {
+    v.as_array()
+        .unwrap()
+        .iter()
+        .map(|x| x.as_f64().unwrap())
+        .collect()
+}
+
+fn run(columns: Vec<(&str, Column)>, settings: &[(&str, &str)]) -> Result<Answer, StatisticsError> {
+    let entry = &ENTRIES[0];
+    let columns = columns
+        .into_iter()
+        .map(|(r, c)| (r.to_owned(), r.to_owned(), c))
+        .collect();
+    let settings: Vec<(String, String)> = settings
+        .iter()
+        .map(|(n, v)| ((*n).to_owned(), (*v).to_owned()))
+        .collect();
+    (entry.run)(&Sample::new(entry, columns, &settings)?)
+}
+
+fn near(got: f64, expected: f64, what: &str) {
+    let d = (got - expected).abs() / expected.abs().max(1e-6);
+    assert!(d < 1e-9, "{what}: {got} against {expected} ({d:e})");
+}
+
+#[test]
+fn gaps_agree_with_fairlearn() {
+    let path = concat!(
+        env!("CARGO_MANIFEST_DIR"),
+        "/../../testdata/statistics/fairness/fairness.json"
+    );
+    let data: Value = serde_json::from_str(&std::fs::read_to_string(path).unwrap()).unwrap();
+    for case in data["cases"].as_array().unwrap() {
+        let flags = |k: &str| Column::Binary(list(&case[k]).iter().map(|v| *v == 1.0).collect());
+        let group: Vec<&str> = case["group"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|g| g.as_str().unwrap())
+            .collect();
+        let columns = || {
+            vec![
+                ("truth", flags("truth")),
+                ("call", flags("call")),
+                ("score", Column::Real(list(&case["probability"]))),
+                ("probability", Column::Real(list(&case["probability"]))),
+                ("group", Column::Label(Labels::of(&group))),
+            ]
+        };
+        for against in ["between-groups", "to-overall"] {
+            for odds in ["worst-case", "mean"] {
+                let answer = run(
+                    columns(),
+                    &[
+                        ("against", against),
+                        ("odds", odds),
+                        ("minimum", "1"),
+                        ("replicates", "200"),
+                        ("reference", "a"),
+                    ],
+                )
+                .unwrap();
+                for (name, expected) in case[against.replace('-', "_").as_str()]
+                    .as_object()
+                    .unwrap()
+                {
+                    let (name, mean) = (name.trim_end_matches("_mean"), name.ends_with("_mean"));
+                    if name.starts_with("equalised") && mean != (odds == "mean") {
+                        continue;
+                    }
+                    near(
+                        answer.number(name).unwrap().value.unwrap(),
+                        expected.as_f64().unwrap(),
+                        name,
+                    );
+                }
+                if against == "to-overall" {
+                    continue;
+                }
+                let differences = answer
+                    .tables
+                    .iter()
+                    .find(|t| t.name == "differences")
+                    .unwrap();
+                for (level, fit) in case["fits"].as_object().unwrap() {
+                    let n = answer
+                        .number(&format!("calibration_intercept({level})"))
+                        .unwrap();
+                    near(
+                        n.value.unwrap(),
+                        fit["intercept"].as_f64().unwrap(),
+                        "intercept",
+                    );
+                    near(
+                        n.standard_error.unwrap(),
+                        fit["se"].as_f64().unwrap(),
+                        "intercept se",
+                    );
+                    let row = differences.rows.iter().find(|r| {
+                        r[0] == Cell::Text("true_positive_rate".into())
+                            && r[1] == Cell::Text(level.clone())
+                    });
+                    if let Some(row) = row {
+                        let limits = list(&fit["newcombe"]);
+                        for (cell, expected) in row[4..6].iter().zip(limits) {
+                            let Cell::Real(v) = cell else {
+                                panic!("{row:?}")
+                            };
+                            near(*v, expected, "newcombe");
+                        }
+                    } else {
+                        assert_eq!(level, "a");
+                    }
+                }
+            }
+        }
+        // Sandwich: clusters of three within each group, as in the script.
+        for (level, fit) in case["fits"].as_object().unwrap() {
+            let of = |k: &str| -> Vec<f64> {
+                list(&case[k])
+                    .into_iter()
+                    .zip(&group)
+                    .filter(|(_, g)| *g == level)
+                    .map(|(v, _)| v)
+                    .collect()
+            };
+            let truth: Vec<bool> = of("truth").iter().map(|v| *v == 1.0).collect();
+            let cluster: Vec<usize> = (0..truth.len()).map(|i| i / 3).collect();
+            let (_, se) =
+                calibration_intercept(&truth, &of("probability"), Some(&cluster)).unwrap();
+            near(se, fit["cluster_se"].as_f64().unwrap(), "cluster se");
+        }
+    }
+}
+
+#[test]
+fn small_groups_and_split_patients_are_refused() {
+    let n = 80;
+    let truth: Vec<bool> = (0..n).map(|i| i % 2 == 0).collect();
+    let call: Vec<bool> = (0..n).map(|i| i % 3 == 0).collect();
+    let group: Vec<&str> = (0..n)
+        .map(|i| {
+            if i < 6 {
+                "few"
+            } else if i < 40 {
+                "x"
+            } else {
+                ""
+            }
+        })
+        .collect();
+    let columns = |group: &[&str]| {
+        vec![
+            ("truth", Column::Binary(truth.clone())),
+            ("call", Column::Binary(call.clone())),
+            ("group", Column::Label(Labels::of(group))),
+        ]
+    };
+    let answer = run(columns(&group), &[("replicates", "100")]).unwrap();
+    let few = answer.number("true_positive_rate(few)").unwrap();
+    assert_eq!(few.value, None);
+    assert!(
+        few.not_estimable
+            .as_deref()
+            .unwrap()
+            .contains("minimum of 10")
+    );
+    assert!(
+        answer
+            .number("selection_rate((not recorded))")
+            .unwrap()
+            .value
+            .is_some()
+    );
+    assert!(answer.number("auc_difference").is_none());
+    // One group only: no gap.
+    let answer = run(columns(&vec!["x"; n]), &[("replicates", "100")]).unwrap();
+    assert_eq!(
+        answer.number("equalised_odds_difference").unwrap().value,
+        None
+    );
+    // Nobody is called positive: the ratio is 0 / 0.
+    let mut none = columns(&group);
+    none[1].1 = Column::Binary(vec![false; n]);
+    let answer = run(none, &[("replicates", "100")]).unwrap();
+    assert_eq!(
+        answer.number("demographic_parity_ratio").unwrap().value,
+        None
+    );
+    assert_eq!(
+        answer
+            .number("demographic_parity_difference")
+            .unwrap()
+            .interval,
+        None
+    );
+    // A patient in two groups.
+    let mut split = columns(&group);
+    split.push(("cluster", Column::Label(Labels::of(&vec!["p"; n]))));
+    assert!(matches!(
+        run(split, &[("replicates", "100")]),
+        Err(StatisticsError::Data(_))
+    ));
+    // Probabilities of 0 or 1 have no intercept.
+    assert!(calibration_intercept(&[true, false], &[0.0, 0.5], None).is_err());
+    assert!(calibration_intercept(&[true, true], &[0.5, 0.5], None).is_err());
+    assert!(calibration_intercept(&[true], &[f64::NAN], None).is_err());
+}
+
+/// With equal groups the p-value of the gap is uniform (5 % reject at 5 %), while the bootstrap
+/// interval of the gap, which cannot contain 0, misses the truth nearly always: the known bias.
+#[test]
+fn the_null_band_holds_its_level() {
+    let mut random = Philox::new(77, 3);
+    let (mut rejected, mut covered, mut truth_missed) = (0, 0, 0);
+    const STUDIES: u32 = 300;
+    for _ in 0..STUDIES {
+        let (mut truth, mut call, mut group, mut patient) =
+            (Vec::new(), Vec::new(), Vec::new(), Vec::new());
+        for p in 0..90 {
+            let (t, effect) = (random.unit() < 0.5, random.normal());
+            let g = ["a", "b", "c"][random.below(3)];
+            for _ in 0..2 {
+                truth.push(t);
+                call.push(effect + random.normal() + if t { 1.0 } else { -1.0 } > 0.0);
+                group.push(g);
+                patient.push(p.to_string());
+            }
+        }
+        let columns = vec![
+            ("truth", Column::Binary(truth)),
+            ("call", Column::Binary(call)),
+            ("group", Column::Label(Labels::of(&group))),
+            ("cluster", Column::Label(Labels::of(&patient))),
+        ];
+        let answer = run(columns, &[("minimum", "5"), ("replicates", "199")]).unwrap();
+        let p = answer
+            .number("equal_opportunity_difference_p_value")
+            .unwrap()
+            .value
+            .unwrap();
+        rejected += u32::from(p <= 0.05);
+        if let Some(i) = answer
+            .number("equal_opportunity_difference")
+            .unwrap()
+            .interval
+        {
+            covered += u32::from(i.lower <= 0.0);
+            truth_missed += u32::from(i.lower > 0.0);
+        }
+    }
+    println!(
+        "rejected {rejected} of {STUDIES}; intervals that reach 0: {covered}, that miss it: {truth_missed}"
+    );
+    assert!((4..=27).contains(&rejected), "{rejected}");
+    assert!(truth_missed > STUDIES * 8 / 10);
+}
+
+#[test]
+fn results_do_not_depend_on_threads() {
+    let n = 120;
+    let columns = || {
+        let mut random = Philox::new(3, 3);
+        let truth: Vec<bool> = (0..n).map(|_| random.unit() < 0.5).collect();
+        let score: Vec<f64> = truth
+            .iter()
+            .map(|t| random.normal() + f64::from(u8::from(*t)))
+            .collect();
+        let group: Vec<&str> = (0..n).map(|i| ["a", "b"][i % 2]).collect();
+        vec![
+            ("truth", Column::Binary(truth)),
+            ("score", Column::Real(score)),
+            ("group", Column::Label(Labels::of(&group))),
+        ]
+    };
+    let settings = [("threshold", "0.5"), ("replicates", "200")];
+    let one = rayon::ThreadPoolBuilder::new()
+        .num_threads(1)
+        .build()
+        .unwrap()
+        .install(|| run(columns(), &settings).unwrap());
+    let many = run(columns(), &settings).unwrap();
+    assert_eq!(one, many);
+    assert!(one.number("auc_difference").unwrap().interval.is_some());
+    assert!(
+        one.number("auc_heterogeneity_p_value")
+            .unwrap()
+            .value
+            .is_some()
+    );
+}
+
+proptest! {
+    #[test]
+    fn gaps_lie_where_they_must(cells in prop::collection::vec((1u64..30, 1u64..30, 1u64..30, 1u64..30), 2..6)) {
+        let groups: Vec<Counts> = cells.iter().map(|(a, b, c, d)| Counts { true_positive: *a, false_negative: *b, false_positive: *c, true_negative: *d }).collect();
+        let mut all = Counts::default();
+        for g in &groups {
+            all.true_positive += g.true_positive;
+            all.false_negative += g.false_negative;
+            all.false_positive += g.false_positive;
+            all.true_negative += g.true_negative;
+        }
+        for rate in Rate::ALL {
+            let (d, r) = gap(rate, &groups, &all, Against::BetweenGroups);
+            let (to, _) = gap(rate, &groups, &all, Against::ToOverall);
+            prop_assert!((0.0..=1.0).contains(&d.unwrap()) && (0.0..=1.0).contains(&r.unwrap()));
+            // The overall rate lies between the extremes.
+            prop_assert!(to.unwrap() <= d.unwrap() + 1e-12 && d.unwrap() <= 2.0 * to.unwrap() + 1e-12);
+            let same = vec![groups[0]; 3];
+            prop_assert_eq!(gap(rate, &same, &groups[0], Against::BetweenGroups), (Some(0.0), Some(1.0)));
+        }
+    }
+}
