@@ -340,6 +340,18 @@ def verify_evidence(raw, expected):
                 need(kind == claim["of"] and r.get("purpose", "use") == "use", f"{name}: a record is not what is counted")
             continue
         run = leaves.get(claim["validated"], {})
+        if claim["statistic"] == "analysed":
+            named = {"sha256:" + leaf_hash(canonical(r)).hex(): i for i, r in leaves.items()}
+            need(run.get("kind") == "Analysed", f"{name}: cites no analysis")
+            plan, data = named.get(run["plan"], -1), named.get(run["data"], -1)
+            entered = leaves.get(data, {})
+            ordered = (leaves.get(plan, {}).get("kind") == "AnalysisPlanned" and entered.get("kind") == "DataEntered"
+                       and entered["plan"] == run["plan"] and plan < entered.get("first_index", data) <= data < claim["validated"])
+            need(ordered, f"{name}: the plan was not sealed before the data")
+            mine = [x for x in run["endpoints"] if x["id"] == claim["of"]]
+            need(len(mine) == 1 and all(mine[0].get(k) == claim.get(k) for k in ("n", "method", "value", "lower", "upper")),
+                 f"{name}: the number is not the one that was sealed")
+            continue
         need(run.get("kind") == "Validated", f"{name}: cites no validation")
         plan = [(i, r) for i, r in leaves.items() if r["kind"] == "Planned" and
                 "sha256:" + leaf_hash(canonical(r)).hex() == run["plan"]]
@@ -351,8 +363,10 @@ def verify_evidence(raw, expected):
     for row in content["decisions"]:
         r = leaves.get(row["index"], {})
         need(all(r.get(k) == row[k] for k in ("at", "case", "outcome", "probability", "criterion") if k in row), f"decision {row['index']}: not as sealed")
+    planned = sum(c["statistic"] == "analysed" for c in content["claims"])
     print(f"evidence of {parse_key(e['vkey'])[0]}: {len(leaves)} records proved to be in the log of {size}, "
-          f"{len(content['claims'])} numbers recomputed from them, {len(content['decisions'])} decisions compared: genuine")
+          f"{len(content['claims']) - planned} numbers recomputed from them, {planned} of an analysis plan and "
+          f"{len(content['decisions'])} decisions compared with what was sealed: genuine")
     print(f"signed by {e['vkey']}" + ("" if expected else "; compare this key with the one the manufacturer published"))
 
 

@@ -6,6 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use candour_ledger::{LedgerError, View};
 use candour_record::canonical::{self, CanonicalError, Value};
 use candour_record::{
+    Analysed,
     CaseId, Compiled, DecisionOutcome, Digest, Event, Purpose, Real, Record, RecordError,
     Timestamp, Validated, Verdict,
 };
@@ -38,9 +39,10 @@ pub enum DossierError {
 pub struct Claim {
     /// Its name in the document, such as `validation.sensitivity`.
     pub id: String,
-    /// `count`, `sensitivity`, `specificity`, `auc`, or a proportion's `_complete_case`.
+    /// `count`, `sensitivity`, `specificity`, `auc`, a proportion's `_complete_case`, or `analysed`: an
+    /// endpoint of an analysis plan.
     pub statistic: String,
-    /// Of a count: what is counted.
+    /// Of a count: what is counted. Of an analysed endpoint: its id in the plan.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub of: Option<String>,
     /// Of a count: the records.
@@ -255,6 +257,21 @@ pub fn compile(
             validated: Some(index),
         }));
     }
+    if let Some((index, analysed)) = latest_analysis(&records) {
+        validation.extend(analysis_statements(&records, index, analysed, &mut cited));
+        claims.extend(analysed.endpoints.iter().map(|e| Claim {
+            id: format!("analysis.{}", e.id),
+            statistic: "analysed".into(),
+            of: Some(e.id.clone()),
+            records: None,
+            method: e.method.clone(),
+            n: e.n,
+            value: e.value,
+            lower: e.lower,
+            upper: e.upper,
+            validated: Some(index),
+        }));
+    }
     let installation = installation(&records, &mut cited);
     let kinds: BTreeSet<&str> = records.iter().map(|(_, _, r)| r.event.kind()).collect();
     let law = Law::get().map_err(|e| DossierError::Act(e.to_string()))?;
@@ -394,6 +411,73 @@ fn latest_validation(records: &[(u64, Digest, Record)]) -> Option<(u64, &Validat
         Event::Validated(v) => Some((*i, v)),
         _ => None,
     })
+}
+
+fn latest_analysis(records: &[(u64, Digest, Record)]) -> Option<(u64, &Analysed)> {
+    records.iter().rev().find_map(|(i, _, r)| match &r.event {
+        Event::Analysed(a) => Some((*i, a)),
+        _ => None,
+    })
+}
+
+/// The statistical analysis plan, the data entered for it, and what may be claimed.
+fn analysis_statements(
+    records: &[(u64, Digest, Record)],
+    index: u64,
+    analysed: &Analysed,
+    cited: &mut BTreeSet<u64>,
+) -> Vec<Statement> {
+    let mut text = Vec::new();
+    for (i, leaf, record) in records {
+        match &record.event {
+            Event::AnalysisPlanned(p) if *leaf == analysed.plan => {
+                cited.insert(*i);
+                text.push(format!(
+                    "Statistical analysis plan: {}, version {}, {} (record {i}); several endpoints: {}.{}",
+                    p.title,
+                    p.version,
+                    p.plan,
+                    p.multiplicity,
+                    p.reason.as_ref().map_or_else(String::new, |r| format!(" It amends an earlier plan: {r}"))
+                ));
+            }
+            Event::DataEntered(d) if *leaf == analysed.data => {
+                cited.insert(*i);
+                text.push(format!(
+                    "Data: {} row(s) in {} file(s), entered as record {i}; entered {} time(s) before.",
+                    d.files.iter().map(|f| f.rows).sum::<u64>(),
+                    d.files.len(),
+                    d.openings
+                ));
+            }
+            _ => {}
+        }
+    }
+    for endpoint in &analysed.endpoints {
+        let number = |v: Option<Real>| v.map_or_else(|| "not estimable".into(), |v| format!("{:.3}", v.get()));
+        text.push(format!(
+            "{}: {} ({} to {}), n = {}{}",
+            endpoint.id,
+            number(endpoint.value),
+            number(endpoint.lower),
+            number(endpoint.upper),
+            endpoint.n,
+            match endpoint.shown {
+                Some(true) => "; goal reached.",
+                Some(false) => "; goal NOT reached.",
+                None => "; described only.",
+            }
+        ));
+    }
+    text.push(match analysed.shown {
+        Some(true) => format!("The plan's claim is shown (record {index})."),
+        Some(false) => format!("The plan's claim is NOT shown (record {index})."),
+        None => format!("The plan makes no claim (record {index})."),
+    });
+    vec![Statement {
+        name: "Analysis by the statistical analysis plan".into(),
+        text: text.join("\n\n"),
+    }]
 }
 
 fn validation_statements(

@@ -140,6 +140,7 @@ impl<'a> Shown<'a> {
 }
 
 fn estimate(claim: &Claim) -> Estimate {
+    let analysed = claim.statistic == "analysed";
     let (base, suffix) = claim
         .statistic
         .strip_suffix("_complete_case")
@@ -157,7 +158,11 @@ fn estimate(claim: &Claim) -> Estimate {
         .zip(claim.upper)
         .map(|((v, l), u)| [l.get(), v.get(), u.get()]);
     Estimate {
-        name: format!("{base}{suffix}"),
+        name: if analysed {
+            format!("{}, by the analysis plan", claim.of.as_deref().unwrap_or(""))
+        } else {
+            format!("{base}{suffix}")
+        },
         value: numbers.map_or_else(|| "not estimable".into(), |[_, v, _]| format!("{v:.3}")),
         interval: numbers.map_or_else(String::new, |[l, _, u]| format!("{l:.3} to {u:.3}")),
         method: match claim.method.as_deref() {
@@ -169,7 +174,8 @@ fn estimate(claim: &Claim) -> Estimate {
         source: claim
             .validated
             .map_or_else(String::new, |i| format!("record {i}")),
-        bar: numbers,
+        // The plot runs from 0 to 1; what lies elsewhere is not drawn.
+        bar: numbers.filter(|n| n.iter().all(|v| (0.0..=1.0).contains(v))),
     }
 }
 

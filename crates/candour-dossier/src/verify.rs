@@ -38,7 +38,8 @@ pub struct Verified {
     pub checkpoint: Checkpoint,
     /// How many records were proved to be in the log.
     pub records: usize,
-    /// The content, every number of which was computed again.
+    /// The content: every number was computed again, or where it answers an analysis plan, compared
+    /// with what was sealed.
     pub content: Content,
 }
 
@@ -254,6 +255,9 @@ fn check_claim(claim: &Claim, leaves: &Leaves) -> Result<(), EvidenceFault> {
     let Some(at) = claim.validated else {
         return fault("cites no validation");
     };
+    if claim.statistic == "analysed" {
+        return check_analysed(claim, at, leaves);
+    }
     let Some((
         _,
         Record {
@@ -302,6 +306,41 @@ fn check_claim(claim: &Claim, leaves: &Leaves) -> Result<(), EvidenceFault> {
     } else {
         fault("the sealed result is not what its records give")
     }
+}
+
+/// An endpoint of an analysis plan stands as it was sealed, and the plan was sealed before its data.
+/// The number itself is computed again from the data, with `candour validate`.
+fn check_analysed(claim: &Claim, at: u64, leaves: &Leaves) -> Result<(), EvidenceFault> {
+    let Some((_, Record { event: Event::Analysed(analysed), .. })) = leaves.get(&at) else {
+        return fault("cites no analysis");
+    };
+    let plan = leaves.iter().find_map(|(i, (leaf, r))| match &r.event {
+        Event::AnalysisPlanned(_) if *leaf == analysed.plan => Some(*i),
+        _ => None,
+    });
+    let data = leaves.iter().find_map(|(i, (leaf, r))| match &r.event {
+        Event::DataEntered(d) if *leaf == analysed.data && d.plan == analysed.plan => Some((*i, d)),
+        _ => None,
+    });
+    let ordered = plan.zip(data).is_some_and(|(plan, (data, entered))| {
+        let first = entered.first_index.unwrap_or(data);
+        plan < first && first <= data && data < at
+    });
+    if !ordered {
+        return fault("the plan was not sealed before the data");
+    }
+    let mine: Vec<_> = analysed
+        .endpoints
+        .iter()
+        .filter(|e| claim.of.as_deref() == Some(e.id.as_str()))
+        .collect();
+    let [sealed] = mine.as_slice() else {
+        return fault("is no endpoint of the analysis that it cites");
+    };
+    let same = sealed.n == claim.n
+        && sealed.method == claim.method
+        && [sealed.value, sealed.lower, sealed.upper] == [claim.value, claim.lower, claim.upper];
+    if same { Ok(()) } else { fault("the number is not the one that was sealed") }
 }
 
 fn counts_as(event: &Event) -> Option<&'static str> {

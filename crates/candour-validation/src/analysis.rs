@@ -360,6 +360,7 @@ pub fn single(
     endpoint: &Endpoint,
 ) -> Result<(Result<Answer, String>, Counted), AnalysisError> {
     let view = View {
+        drawn: false,
         plan,
         table,
         endpoint,
@@ -376,6 +377,7 @@ fn answer(
 ) -> Result<EndpointResult, AnalysisError> {
     let handling = Handlings::of(plan, endpoint);
     let view = View {
+        drawn: true,
         plan,
         table,
         endpoint,
@@ -459,6 +461,7 @@ fn within(
             )
         } else {
             let view = View {
+                drawn: false,
                 plan,
                 table,
                 endpoint,
@@ -640,6 +643,7 @@ fn p_value(plan: &Plan, table: &Table, endpoint: &Endpoint) -> Result<Option<f64
         return Ok(None);
     };
     let view = View {
+        drawn: false,
         plan,
         table,
         endpoint,
@@ -771,6 +775,8 @@ impl Handlings {
 
 /// An endpoint on some rows of the table.
 struct View<'a> {
+    /// Whether the answer is drawn: then an ROC curve gets its confidence band.
+    drawn: bool,
     plan: &'a Plan,
     table: &'a Table,
     endpoint: &'a Endpoint,
@@ -794,6 +800,7 @@ pub(crate) fn prepared(
     entry: &Entry,
 ) -> Result<Prepared, AnalysisError> {
     let view = View {
+        drawn: false,
         plan,
         table,
         endpoint,
@@ -864,7 +871,7 @@ impl View<'_> {
                 Handle::CompleteCase => {}
                 Handle::Refuse => {
                     return Err(self.wrong(format!(
-                        "the result in row {} of {} is {word}, and the plan refuses such results",
+                        "the result in row {} of {} is {word}; say how such results count: worst-case, best-case or complete-case (in a plan: `missing` of the endpoint or [handling]; on the command line: --missing-results)",
                         self.table.place(*row),
                         self.table.name
                     )));
@@ -944,6 +951,12 @@ impl View<'_> {
         // A single look has no plan: the entry's own defaults hold.
         if self.plan.endpoints.is_empty() && level.is_none() {
             return settings;
+        }
+        if self.drawn {
+            let band = entry.settings.iter().any(|s| s.name == "band");
+            if band && !settings.iter().any(|(n, _)| n == "band") {
+                settings.push(("band".to_owned(), "pointwise".to_owned()));
+            }
         }
         for (name, value) in [
             ("level", level.unwrap_or(self.plan.level).to_string()),

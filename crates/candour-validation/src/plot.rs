@@ -397,7 +397,8 @@ fn chart(figure: Figure, curves: &[&Curve]) -> Drawing {
         left: LEFT,
     };
     canvas.frame(x_label, y_label);
-    if matches!(figure, Figure::Roc | Figure::Calibration) {
+    let own_diagonal = curves.iter().any(|c| c.label == "ideal");
+    if matches!(figure, Figure::Roc | Figure::Calibration) && !own_diagonal {
         canvas.line(&[0.0, 1.0], &[0.0, 1.0], INK, "3 4", 0.9);
     }
     if matches!(figure, Figure::BlandAltman | Figure::DecisionCurve) {

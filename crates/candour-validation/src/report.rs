@@ -15,7 +15,7 @@ use crate::plan::{Endpoint, Plan, Weight};
 use crate::plot;
 
 /// Rows of an answer's table that a report prints; the rest stands in the JSON.
-const ROWS_SHOWN: usize = 60;
+const ROWS_SHOWN: usize = 25;
 
 /// Where plan, data and result lie in a ledger.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -295,32 +295,19 @@ impl Reporter<'_> {
 
     fn methods(&self, blocks: &mut Vec<Block>) {
         let mut seen = BTreeSet::new();
-        let mut rows = Vec::new();
         for entry in self.plan.endpoints.iter().filter_map(Endpoint::entry) {
             if seen.insert(entry.id) {
-                rows.push(vec![
-                    entry.id.to_owned(),
-                    entry.title.to_owned(),
-                    entry.formula.to_owned(),
-                    entry.source.to_owned(),
-                    entry.assumptions.to_owned(),
-                    entry.compared_with.to_owned(),
-                ]);
+                blocks.push(Block::paragraph(format!(
+                    "{} (`{}`). Formula: {}. Source: {}. Assumptions: {} Compared with: {}.",
+                    entry.title,
+                    entry.id,
+                    entry.formula.trim_end_matches('.'),
+                    entry.source.trim_end_matches('.'),
+                    ended(entry.assumptions),
+                    entry.compared_with.trim_end_matches('.')
+                )));
             }
         }
-        blocks.push(Block::table(
-            "Statistics: what they are and what they assume",
-            &[
-                "Entry",
-                "Name",
-                "Formula",
-                "Source",
-                "Assumptions",
-                "Compared with",
-            ],
-            "      ",
-            rows,
-        ));
         let rows = self
             .plan
             .endpoints
@@ -691,7 +678,8 @@ pub fn answer_blocks(answer: &Answer, caption: &str, blocks: &mut Vec<Block>) {
         rows,
     ));
     for table in &answer.tables {
-        let headings: Vec<&str> = table.columns.iter().map(String::as_str).collect();
+        let headings: Vec<String> = table.columns.iter().map(|c| c.replace('_', " ")).collect();
+        let headings: Vec<&str> = headings.iter().map(String::as_str).collect();
         let numeric: String = headings
             .iter()
             .enumerate()
@@ -703,20 +691,16 @@ pub fn answer_blocks(answer: &Answer, caption: &str, blocks: &mut Vec<Block>) {
                 if number { '#' } else { ' ' }
             })
             .collect();
+        let step = table.rows.len().div_ceil(ROWS_SHOWN).max(1);
         let rows: Vec<Vec<String>> = table
             .rows
             .iter()
-            .take(ROWS_SHOWN)
+            .step_by(step)
             .map(|r| r.iter().map(cell_words).collect())
             .collect();
-        let name = if table.rows.len() > ROWS_SHOWN {
-            format!(
-                "{caption}: {} (first {ROWS_SHOWN} of {} rows; all stand in result.json)",
-                table.name,
-                table.rows.len()
-            )
-        } else {
-            format!("{caption}: {}", table.name)
+        let name = match step {
+            1 => format!("{caption}: {}", table.name),
+            n => format!("{caption}: {} (one row in {n} of {}; all stand in result.json)", table.name, table.rows.len()),
         };
         blocks.push(Block::table(name, &headings, &numeric, rows));
     }
@@ -769,6 +753,10 @@ fn handling_words(word: &str) -> &str {
     }
 }
 
+fn ended(text: &str) -> String {
+    format!("{}.", text.trim_end_matches('.'))
+}
+
 fn sentence(text: &str) -> String {
     let mut letters = text.chars();
     letters
@@ -787,8 +775,8 @@ pub fn digits(v: f64) -> String {
         };
     }
     let size = v.abs();
-    let text = if v == 0.0 {
-        "0".into()
+    let text = if v.fract() == 0.0 && size < 1e15 {
+        format!("{v:.0}")
     } else if size >= 1e6 || size < 1e-4 {
         format!("{v:.2e}")
     } else if size >= 100.0 {

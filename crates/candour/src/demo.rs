@@ -13,7 +13,7 @@ use candour_record::{DecisionOutcome, Phi, Reference, Verdict};
 use crate::commands::{self, Tally};
 use crate::failure::Failure;
 use crate::world::{SOFTWARE, world};
-use crate::{Done, cli, dossier, pages, regulation, say, verify};
+use crate::{Done, cli, dossier, pages, regulation, say, validation, verify};
 
 /// Seeds of the phantom studies that are taken in: outside every split of the cohort.
 const SEEDS: std::ops::Range<u64> = 41..49;
@@ -81,15 +81,22 @@ pub(crate) fn demo(args: &cli::Demo) -> Done {
         ));
     }
 
-    let (mut dossiers, mut maps) = (Vec::new(), Vec::new());
+    let (mut dossiers, mut maps, mut reports) = (Vec::new(), Vec::new(), Vec::new());
     for (n, device) in (4..).zip([&ct, &fna]) {
         say(format_args!(
-            "\n{n}. Validation of {} by a plan that is sealed first",
+            "\n{n}. Validation of {} by plans that are sealed first",
             device.model_version()
         ));
-        let validation = commands::validate_with_bar(&mut workspace, device)?;
-        for line in commands::validation_lines(&validation) {
+        let done = validation::on_cohort(&mut workspace, device)?;
+        for line in commands::validation_lines(&done.validation) {
             say(format_args!("   {line}"));
+        }
+        if let Some((plan, answered, paths)) = &done.answered {
+            say("   and by its statistical analysis plan:");
+            for line in validation::lines(plan, &answered.analysis) {
+                say(format_args!("   {line}"));
+            }
+            reports.extend(paths.iter().filter(|p| p.extension().is_some_and(|e| e == "pdf")).cloned());
         }
         let opened = regulation::open(&device.folder)?;
         let report = regulation::report(&opened)?;
@@ -152,6 +159,9 @@ pub(crate) fn demo(args: &cli::Demo) -> Done {
             "   dossier              {}",
             dossier.pdf.display()
         ));
+    }
+    for report in &reports {
+        say(format_args!("   validation report    {}", report.display()));
     }
     for map in &maps {
         say(format_args!("   class, requirements  {}", map.display()));

@@ -354,7 +354,11 @@ fn parse(command: Command, rest: &[OsString]) -> Result<ArgMatches, Failure> {
     match command.try_get_matches_from(rest) {
         Ok(matches) => Ok(matches),
         Err(e) if !e.use_stderr() => {
-            say(e.render().ansi());
+            if std::io::IsTerminal::is_terminal(&std::io::stdout()) {
+                say(e.render().ansi());
+            } else {
+                say(e.render());
+            }
             std::process::exit(0);
         }
         Err(e) => Err(Failure::Misuse(

@@ -92,7 +92,12 @@ pub(crate) fn verify(
             "{} records are in the log {} of size {}: each inclusion proof and the checkpoint's signature hold",
             verified.records, verified.checkpoint.origin, verified.checkpoint.size
         ),
-        format!("{} numbers were computed again from those records and agree; {} decisions are listed as sealed", content.claims.len(), content.decisions.len()),
+        format!(
+            "{} numbers were computed again from those records and agree; {} answer an analysis plan and stand as sealed; {} decisions are listed as sealed",
+            content.claims.iter().filter(|c| c.statistic != "analysed").count(),
+            content.claims.iter().filter(|c| c.statistic == "analysed").count(),
+            content.decisions.len()
+        ),
         "the content is the one that was sealed when it was compiled; every plan was sealed before its data".to_owned(),
     ];
     if evidence != bytes {
