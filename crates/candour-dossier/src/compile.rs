@@ -435,7 +435,7 @@ fn analysis_statements(
                 text.push(format!(
                     "Statistical analysis plan: {}, version {}, {} (record {i}); several endpoints: {}.{}",
                     p.title,
-                    p.version,
+                    p.plan_version,
                     p.plan,
                     p.multiplicity,
                     p.reason.as_ref().map_or_else(String::new, |r| format!(" It amends an earlier plan: {r}"))

@@ -534,7 +534,7 @@ pub struct AnalysisPlanned {
     /// Its title.
     pub title: String,
     /// Its version, as its authors count.
-    pub version: String,
+    pub plan_version: String,
     /// Leaf hash of the `AnalysisPlanned` record that this plan amends.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub amends: Option<Digest>,

@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use candour_record::Digest;
-use candour_statistics::catalogue::{Column, Entry, Kind, Labels, Sample};
+use candour_statistics::catalogue::{self, Column, Entry, Kind, Labels, Sample};
 use candour_statistics::distribution::{chi_squared_tail, two_sided_z};
 use candour_statistics::{Answer, Interval, Number, StatisticsError};
 use serde::Serialize;
@@ -481,9 +481,94 @@ fn within(
         column: subgroup.column.clone(),
         title: subgroup.title.clone(),
         line: subgroup.line,
-        interaction: interaction(&out),
+        interaction: match tested(plan, table, subgroup, endpoint, &all)? {
+            Some(test) => Some(test),
+            None => interaction(&out),
+        },
         levels: out,
     })
+}
+
+/// The catalogue's own test of interaction (`subgroups`), where it knows the endpoint's number:
+/// proportions of a 2x2 table and the area under the ROC curve.
+fn tested(
+    plan: &Plan,
+    table: &Table,
+    subgroup: &Subgroup,
+    endpoint: &Endpoint,
+    rows: &[usize],
+) -> Result<Option<Interaction>, AnalysisError> {
+    let number = endpoint.number.as_deref();
+    let measure = match (endpoint.statistic.as_str(), number) {
+        ("roc-auc", None | Some("auc")) => "auc",
+        ("accuracy", None) => "sensitivity",
+        ("accuracy", Some(m)) if ["sensitivity", "specificity", "ppv", "npv", "accuracy"].contains(&m) => m,
+        _ => return Ok(None),
+    };
+    let (Some(entry), Some(own)) = (catalogue::entry("subgroups"), endpoint.entry()) else {
+        return Ok(None);
+    };
+    let view = View {
+        drawn: false,
+        plan,
+        table,
+        endpoint,
+        rows: rows.to_vec(),
+    };
+    let prepared = view.prepare(own, Handlings::of(plan, endpoint))?;
+    let cells = table.column(&subgroup.column)?;
+    let strata: Vec<&str> = prepared
+        .kept
+        .iter()
+        .filter_map(|at| rows.get(*at))
+        .map(|r| cells.get(*r).map_or("", String::as_str))
+        .map(|c| if missing(plan, c) { "" } else { c })
+        .collect();
+    let mut columns = prepared.columns;
+    columns.push((
+        "stratum".to_owned(),
+        subgroup.column.clone(),
+        Column::Label(Labels::of(&strata)),
+    ));
+    let mut settings = vec![
+        ("measure".to_owned(), measure.to_owned()),
+        ("minimum".to_owned(), subgroup.minimum.to_string()),
+        ("seed".to_owned(), plan.seed.to_string()),
+    ];
+    if let Some(t) = endpoint.settings.iter().find(|(n, _)| n == "threshold") {
+        settings.push(t.clone());
+    }
+    let answer = match Sample::new(entry, columns, &settings).and_then(|s| (entry.run)(&s)) {
+        Ok(answer) => answer,
+        Err(StatisticsError::NotEstimable(_)) => return Ok(None),
+        Err(other) => return Err(view.wrong(other.to_string())),
+    };
+    let p = answer
+        .numbers
+        .iter()
+        .find(|n| n.name.starts_with("interaction_p_value("));
+    let row = answer
+        .tables
+        .iter()
+        .find(|t| t.name == "interaction")
+        .and_then(|t| {
+            let at = |name: &str| t.columns.iter().position(|c| c == name);
+            let row = t.rows.first()?;
+            let real = |name: &str| match row.get(at(name)?)? {
+                candour_statistics::Cell::Real(v) => Some(*v),
+                candour_statistics::Cell::Whole(v) => Some(*v as f64),
+                _ => None,
+            };
+            Some((real("statistic")?, real("df1")?))
+        });
+    Ok(p.and_then(|p| Some((p, p.value?)))
+        .zip(row)
+        .map(|((number, p), (statistic, df))| Interaction {
+            method: number.definition.clone(),
+            statistic,
+            df,
+            p,
+        }))
 }
 
 /// Cochran's Q of the levels' estimates: on the logit scale where all lie within (0, 1), else as they

@@ -113,7 +113,7 @@ fn seal_plan(
         event: Event::AnalysisPlanned(AnalysisPlanned {
             plan: plan.digest,
             title: plan.title.clone(),
-            version: plan.version.clone(),
+            plan_version: plan.version.clone(),
             amends: amended.map(|(_, leaf)| leaf),
             reason: plan.amends.as_ref().map(|a| a.reason.clone()),
             endpoints: plan
