@@ -41,12 +41,16 @@ pub struct SegmentationMask {
     pub slices: Vec<MaskSlice>,
     /// Numbers of the segments that the object describes.
     pub segments: Vec<u32>,
+    /// Of a fractional segmentation: its full value; a pixel belongs from half of it on.
+    pub fractional: Option<f64>,
+    /// Frame of Reference UID (0020,0052).
+    pub frame_of_reference: Option<String>,
 }
 
 /// Reads the mask of one segment, or of all segments together.
 ///
 /// # Errors
-/// When the instance is no segmentation, the segment is not there, or geometry is missing.
+/// When the instance is no segmentation, or geometry is missing. A segment that is not there has no pixel.
 pub fn read_segmentation(
     instance: &Instance,
     segment: Option<u32>,
@@ -62,15 +66,6 @@ pub fn read_segmentation(
         .iter()
         .filter_map(|i| whole(i, tags::SEGMENT_NUMBER))
         .collect();
-    if let Some(wanted) = segment
-        && !segments.contains(&wanted)
-    {
-        let known: Vec<String> = segments.iter().take(20).map(u32::to_string).collect();
-        return Err(DicomError::Misuse(format!(
-            "the segmentation has no segment {wanted}; it has: {}",
-            known.join(", ")
-        )));
-    }
     let pixels = decode(instance)?;
     if pixels.samples != 1 {
         return Err(DicomError::Pixels(
@@ -118,6 +113,10 @@ pub fn read_segmentation(
         slice_spacing_mm: None,
         slices: Vec::new(),
         segments,
+        fractional: (kind == "FRACTIONAL").then_some(full),
+        frame_of_reference: instance
+            .text(tags::FRAME_OF_REFERENCE_UID)
+            .filter(|t| !t.is_empty()),
     };
     let area = pixels.rows * pixels.columns;
     for (n, (frame, values)) in frames.iter().zip(pixels.values.chunks(area)).enumerate() {
@@ -161,6 +160,7 @@ pub fn read_segmentation(
                     .into(),
             ));
         }
+        let mut wanted_here = true;
         if let Some(wanted) = segment.filter(|_| !label_map) {
             let own = items(frame, tags::SEGMENT_IDENTIFICATION_SEQUENCE)
                 .first()
@@ -171,11 +171,10 @@ pub fn read_segmentation(
                         .and_then(|i| whole(i, tags::REFERENCED_SEGMENT_NUMBER))
                 })
                 .ok_or_else(|| missing("ReferencedSegmentNumber"))?;
-            if own != wanted {
-                continue;
-            }
+            wanted_here = own == wanted;
         }
-        let mask: Vec<bool> = values.iter().map(|v| belongs(*v)).collect();
+        // Frames of other segments still tell where the grid lies.
+        let mask: Vec<bool> = values.iter().map(|v| wanted_here && belongs(*v)).collect();
         let place = [x, y, z];
         // Segments that overlap a slice each bring a frame of it.
         match out.slices.iter_mut().find(|s| {

@@ -606,7 +606,7 @@ fn check(role: &Role, name: &str, column: &Column) -> Result<(), StatisticsError
                     }
                     return Err(wrong(
                         row,
-                        "is empty or not a number; say in the plan how missing results count",
+                        "is empty or not a number; leave the row out and say why, or say how missing results count",
                     ));
                 }
                 let fits = match role.kind {

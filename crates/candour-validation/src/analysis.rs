@@ -921,6 +921,7 @@ impl View<'_> {
         };
         let truth = self.truth(entry)?;
         let results = self.results(entry)?;
+        let measured = self.measured(entry)?;
         let mut kept = Vec::new();
         for (at, row) in self.rows.iter().enumerate() {
             if truth
@@ -929,6 +930,20 @@ impl View<'_> {
             {
                 counted.no_truth += 1;
                 continue;
+            }
+            let empty = measured
+                .iter()
+                .find(|(_, cells)| missing(self.plan, cells.get(*row).map_or("", String::as_str)));
+            if let Some((name, _)) = empty {
+                if handling.missing == Handle::CompleteCase {
+                    counted.missing += 1;
+                    continue;
+                }
+                return Err(self.wrong(format!(
+                    "row {} of {} has no `{name}`; a measurement has no worst case: leave such rows out and count them (missing = \"complete-case\" of the endpoint, --missing-results complete-case)",
+                    self.table.place(*row),
+                    self.table.name
+                )));
             }
             let mut said = Said::Something;
             for cells in &results {
@@ -963,7 +978,7 @@ impl View<'_> {
                 }
                 _ if truth.is_none() => {
                     return Err(self.wrong(format!(
-                        "the result in row {} of {} is {word}; `{}` has no reference standard to be right or wrong against, so {} has no meaning: write missing = \"complete-case\" for this endpoint",
+                        "the result in row {} of {} is {word}; `{}` has no reference standard to be right or wrong against, so {} has no meaning: count complete cases (missing = \"complete-case\" of the endpoint, --missing-results complete-case)",
                         self.table.place(*row),
                         self.table.name,
                         entry.id,
@@ -1072,6 +1087,21 @@ impl View<'_> {
         }
     }
 
+    /// The cells of numbers that are no results of the index test and may not be empty.
+    fn measured(&self, entry: &Entry) -> Result<Vec<(&str, &[String])>, AnalysisError> {
+        self.endpoint
+            .columns
+            .iter()
+            .filter(|(role, _)| {
+                !RESULTS.contains(&role.as_str())
+                    && entry.roles.iter().any(|r| {
+                        r.name == role && !r.missing && !matches!(r.kind, Kind::Label | Kind::Binary)
+                    })
+            })
+            .map(|(_, name)| Ok((name.as_str(), self.table.column(name)?)))
+            .collect()
+    }
+
     /// The cells of the index test's results.
     fn results(&self, entry: &Entry) -> Result<Vec<&[String]>, AnalysisError> {
         self.endpoint
@@ -1113,9 +1143,9 @@ impl View<'_> {
     }
 
     fn word(&self, column: &str, row: usize, cell: &str) -> Result<bool, AnalysisError> {
-        if self.plan.data.positive.iter().any(|w| w == cell) {
+        if self.plan.data.positive.iter().any(|w| means(w, cell)) {
             Ok(true)
-        } else if self.plan.data.negative.iter().any(|w| w == cell) {
+        } else if self.plan.data.negative.iter().any(|w| means(w, cell)) {
             Ok(false)
         } else {
             Err(self
@@ -1123,7 +1153,7 @@ impl View<'_> {
                 .fault(
                     Some(self.table.place(row)),
                     format!(
-                        "`{column}` is neither positive ({}) nor negative ({}); name the words in data.positive and data.negative",
+                        "`{column}` is neither positive ({}) nor negative ({}); name the words in data.positive and data.negative of the plan, or by --positive and --negative",
                         self.plan.data.positive.join(", "),
                         self.plan.data.negative.join(", ")
                     ),
@@ -1204,7 +1234,7 @@ impl View<'_> {
                         self.table
                             .fault(
                                 Some(self.table.place(row)),
-                                format!("`{name}` is not a number (a point separates decimals); words for missing or indeterminate results are named in data.missing and handling.indeterminate_words"),
+                                format!("`{name}` is not a number (a point separates decimals); words for missing or indeterminate results are named in data.missing and handling.indeterminate_words of the plan, or by --missing-words and --indeterminate-words"),
                             )
                             .into()
                     })
@@ -1213,6 +1243,12 @@ impl View<'_> {
                 .map(Column::Real),
         }
     }
+}
+
+/// Whether a cell is this word: capitals do not matter, and 1.0 is 1.
+fn means(word: &str, cell: &str) -> bool {
+    word.eq_ignore_ascii_case(cell)
+        || matches!((number(word), number(cell)), (Some(a), Some(b)) if a == b)
 }
 
 /// A number as files write it. Rust also reads `nan` and `infinity`; of these only the infinities of

@@ -1,4 +1,8 @@
 //! Masks from files, NIfTI or DICOM segmentation, brought onto one grid and compared.
+#![allow(
+    clippy::indexing_slicing,
+    reason = "only arrays of three are indexed, by axes from 0 to 2"
+)]
 
 use std::fmt;
 use std::io::Read as _;
@@ -10,7 +14,7 @@ use candour_statistics::segmentation::{
     Symmetry, compare,
 };
 use candour_statistics::{Number, StatisticsError};
-use nifti::{InMemNiftiObject, NiftiObject as _, NiftiType};
+use nifti::{InMemNiftiVolume, NiftiType};
 
 /// The largest mask file read, and the largest a compressed one may become.
 pub const MASK_BYTES_MAX: u64 = 8 << 30;
@@ -18,6 +22,8 @@ pub const MASK_BYTES_MAX: u64 = 8 << 30;
 const VOXELS_MAX: usize = 1 << 31;
 /// How far grids may lie apart, in voxels, and still be one: files round their positions.
 const SHIFT_MAX: f64 = 0.02;
+/// A NIfTI-1 header with its extender.
+const HEADER_BYTES: u64 = 352;
 
 /// The settings of a comparison of masks.
 pub const SETTINGS: &[Setting] = &[
@@ -177,11 +183,23 @@ pub fn compare_files(
 ) -> Result<Comparison, MaskError> {
     let a = Placed::read("reference", reference, label)?;
     let b = Placed::read("predicted", prediction, label)?;
-    let (a, b) = align(&a, &b)?;
-    compare(&a, &b, options).map_err(|e| MaskError {
+    if let (Some(x), Some(y)) = (&a.frame, &b.frame)
+        && x != y
+    {
+        return Err(MaskError {
+            which: "predicted",
+            what: "lies in another frame of reference than the reference (Frame of Reference UID, PS3.3 C.7.4.1): their coordinates cannot be compared; register the series first".into(),
+        });
+    }
+    let (first, second, apart) = align(&a, &b)?;
+    let mut comparison = compare(&first, &second, options).map_err(|e| MaskError {
         which: "predicted",
         what: format!("cannot be compared with the reference: {e}"),
-    })
+    })?;
+    comparison.notes.extend(a.notes);
+    comparison.notes.extend(b.notes);
+    comparison.notes.extend(apart);
+    Ok(comparison)
 }
 
 /// The numbers of a comparison in the order of [`COLUMNS`].
@@ -196,7 +214,6 @@ pub fn cells(comparison: &Comparison) -> Vec<(&'static str, Option<f64>)> {
 }
 
 /// A mask with its place in the patient: LPS coordinates in mm, as in DICOM.
-#[derive(Clone, Debug)]
 struct Placed {
     dims: [usize; 3],
     /// Centre of the first voxel.
@@ -205,6 +222,108 @@ struct Placed {
     axes: [[f64; 3]; 3],
     spacing: [f64; 3],
     voxels: Vec<bool>,
+    /// Frame of Reference UID, of DICOM.
+    frame: Option<String>,
+    /// What the reader must know.
+    notes: Vec<String>,
+}
+
+/// What a NIfTI-1 header says of the voxels behind it.
+struct Header {
+    which: &'static str,
+    nifti: nifti::NiftiHeader,
+    kind: NiftiType,
+    dims: [usize; 3],
+    voxels: usize,
+    /// Where the voxels begin.
+    offset: usize,
+}
+
+impl Header {
+    fn read(which: &'static str, bytes: &[u8]) -> Result<Self, MaskError> {
+        let wrong = |what: String| MaskError { which, what };
+        let damaged = || {
+            wrong("is damaged or no NIfTI-1 file in one piece; write it anew as .nii or .nii.gz".into())
+        };
+        if bytes.get(344..348).is_some_and(|m| m == b"ni1\0") {
+            return Err(wrong("is the header of a pair (.hdr and .img); write it anew as one file, .nii or .nii.gz".into()));
+        }
+        if bytes.get(4..8).is_some_and(|m| m == b"n+2\0") {
+            return Err(wrong("is NIfTI-2; write it anew as NIfTI-1".into()));
+        }
+        let nifti = nifti::NiftiHeader::from_reader(bytes).map_err(|_| damaged())?;
+        let rank = usize::from(nifti.dim[0]);
+        if !(2..=7).contains(&rank) {
+            return Err(damaged());
+        }
+        let mut dims = [1usize; 3];
+        for (n, size) in nifti.dim.iter().skip(1).take(rank).enumerate() {
+            match dims.get_mut(n) {
+                Some(slot) => *slot = usize::from(*size),
+                None if *size <= 1 => {}
+                None => {
+                    return Err(wrong(
+                        "has more than three dimensions; give one volume".into(),
+                    ));
+                }
+            }
+        }
+        let voxels = dims
+            .iter()
+            .try_fold(1usize, |n, d| n.checked_mul(*d))
+            .filter(|t| *t > 0 && *t <= VOXELS_MAX)
+            .ok_or_else(|| wrong("has no voxels, or too many".into()))?;
+        let kind = nifti.data_type().map_err(|_| damaged())?;
+        let start = f64::from(nifti.vox_offset);
+        if !(start >= 352.0 && start <= 1e9 && start.fract() == 0.0) {
+            return Err(wrong(
+                "says that its voxels begin where they cannot (vox_offset); write it anew".into(),
+            ));
+        }
+        Ok(Self {
+            which,
+            nifti,
+            kind,
+            dims,
+            voxels,
+            offset: start as usize,
+        })
+    }
+
+    fn damaged(&self) -> MaskError {
+        MaskError {
+            which: self.which,
+            what: "is damaged: its voxels cannot be read; write it anew".into(),
+        }
+    }
+
+    /// How long the file is with all its voxels.
+    fn bytes_in_all(&self) -> Result<u64, MaskError> {
+        (self.voxels as u64)
+            .checked_mul(self.kind.size_of() as u64)
+            .and_then(|n| n.checked_add(self.offset as u64))
+            .filter(|n| *n <= MASK_BYTES_MAX)
+            .ok_or_else(|| MaskError {
+                which: self.which,
+                what: format!("holds more than {} GiB", MASK_BYTES_MAX >> 30),
+            })
+    }
+}
+
+/// Says which labels count where that is not plain.
+fn tell_labels(which: &str, wanted: Option<u64>, there: &[i64], notes: &mut Vec<String>) {
+    match wanted {
+        Some(l) if !there.iter().any(|t| i128::from(*t) == i128::from(l)) => {
+            notes.push(format!(
+                "label {l} does not occur in the {which} mask: it counts as empty"
+            ));
+        }
+        None if there.len() > 1 => notes.push(format!(
+            "the {which} mask holds {} labels; all that is not background counts as one (give a label to pick one)",
+            there.len()
+        )),
+        _ => {}
+    }
 }
 
 impl Placed {
@@ -220,19 +339,21 @@ impl Placed {
             return Err(wrong("is an empty file".into()));
         }
         if bytes.starts_with(&[0x1f, 0x8b]) {
+            let damaged = |_| wrong("is damaged: its compression ends early; copy it anew".into());
+            let mut inflate = flate2::read::MultiGzDecoder::new(bytes);
+            // The header says how much is to come; nothing is unpacked that it does not promise.
             let mut out = Vec::new();
-            flate2::read::GzDecoder::new(bytes)
-                .take(MASK_BYTES_MAX + 1)
+            inflate
+                .by_ref()
+                .take(HEADER_BYTES)
                 .read_to_end(&mut out)
-                .map_err(|_| {
-                    wrong("is damaged: its compression ends early; copy it anew".into())
-                })?;
-            if out.len() as u64 > MASK_BYTES_MAX {
-                return Err(wrong(format!(
-                    "unpacks to more than {} GiB",
-                    MASK_BYTES_MAX >> 30
-                )));
-            }
+                .map_err(damaged)?;
+            let promised = Header::read(which, &out)?.bytes_in_all()?;
+            let rest = promised.saturating_sub(out.len() as u64);
+            inflate
+                .take(rest)
+                .read_to_end(&mut out)
+                .map_err(damaged)?;
             return Self::nifti(which, &out, label);
         }
         if bytes
@@ -258,6 +379,12 @@ impl Placed {
             .map_err(|e| wrong(format!("is neither NIfTI-1 nor a DICOM segmentation ({e})")))?;
         let mask = read_segmentation(&instance, segment)
             .map_err(|e| wrong(format!("cannot be used: {e}")))?;
+        let mut notes = Vec::new();
+        let there: Vec<i64> = mask.segments.iter().map(|s| i64::from(*s)).collect();
+        tell_labels(which, label, &there, &mut notes);
+        if let Some(full) = mask.fractional {
+            notes.push(format!("the {which} mask is fractional: a pixel belongs from half of the full value ({full}) on"));
+        }
         let [u, v] = mask.orientation;
         let normal = unit([
             u[1] * v[2] - u[2] * v[1],
@@ -319,72 +446,61 @@ impl Placed {
             // PixelSpacing names the distance between rows first.
             spacing: [column, row, step],
             voxels,
+            frame: mask.frame_of_reference,
+            notes,
         })
     }
 
     fn nifti(which: &'static str, bytes: &[u8], label: Option<u64>) -> Result<Self, MaskError> {
         let wrong = |what: String| MaskError { which, what };
-        let damaged = || {
-            wrong(
-                "is damaged or no NIfTI-1 file in one piece; write it anew as .nii or .nii.gz"
-                    .into(),
-            )
-        };
-        let header = nifti::NiftiHeader::from_reader(bytes).map_err(|_| damaged())?;
-        let rank = usize::from(header.dim[0]);
-        if !(2..=7).contains(&rank) {
-            return Err(damaged());
-        }
-        let mut dims = [1usize; 3];
-        for (n, size) in header.dim.iter().skip(1).take(rank).enumerate() {
-            match dims.get_mut(n) {
-                Some(slot) => *slot = usize::from(*size),
-                None if *size <= 1 => {}
-                None => {
-                    return Err(wrong(
-                        "has more than three dimensions; give one volume".into(),
-                    ));
-                }
-            }
-        }
-        let total = dims
-            .iter()
-            .try_fold(1usize, |n, d| n.checked_mul(*d))
-            .filter(|t| *t > 0 && *t <= VOXELS_MAX)
-            .ok_or_else(|| wrong("has no voxels, or too many".into()))?;
-        let kind = header.data_type().map_err(|_| damaged())?;
-        // The volume is read only when the file can hold it.
-        if (total as u64).saturating_mul(kind.size_of() as u64) > bytes.len() as u64 {
-            return Err(wrong(
-                "is cut off: it holds fewer voxels than its header says; copy it anew".into(),
-            ));
-        }
-        let volume = InMemNiftiObject::from_reader(bytes)
-            .map_err(|_| damaged())?
-            .into_volume();
-        let (slope, shift) = if header.scl_slope == 0.0 || !header.scl_slope.is_finite() {
+        let header = Header::read(which, bytes)?;
+        let end = usize::try_from(header.bytes_in_all()?).unwrap_or(usize::MAX);
+        let raw = bytes.get(header.offset..end).ok_or_else(|| {
+            wrong("is cut off: it holds fewer voxels than its header says; copy it anew".into())
+        })?;
+        let volume =
+            InMemNiftiVolume::from_reader(raw, &header.nifti).map_err(|_| header.damaged())?;
+        let (slope, shift) = if header.nifti.scl_slope == 0.0 || !header.nifti.scl_slope.is_finite()
+        {
             (1.0, 0.0)
         } else {
-            (f64::from(header.scl_slope), f64::from(header.scl_inter))
+            (
+                f64::from(header.nifti.scl_slope),
+                f64::from(header.nifti.scl_inter),
+            )
         };
-        let inside = |v: f64| -> bool {
+        let mut notes = Vec::new();
+        // A mask holds labels. A probability map says nothing until a threshold is chosen, which is a
+        // part of the index test and not of the comparison.
+        let mut labels = std::collections::BTreeSet::new();
+        let mut last = f64::NEG_INFINITY;
+        let mut sound = true;
+        let mut inside = |v: f64| -> bool {
             let v = v * slope + shift;
+            if v != last {
+                last = v;
+                if !v.is_finite() || v.fract().abs() > 1e-6 {
+                    sound = false;
+                } else if v != 0.0 && labels.len() < 1000 {
+                    labels.insert(v.round() as i64);
+                }
+            }
             match label {
                 Some(l) => (v - l as f64).abs() < 1e-6,
-                None => v != 0.0 && !v.is_nan(),
+                None => v != 0.0,
             }
         };
         macro_rules! mask {
             ($t:ty) => {
                 volume
                     .into_nifti_typed_data::<$t>()
-                    .map_err(|_| damaged())?
+                    .map_err(|_| header.damaged())?
                     .iter()
                     .map(|v| inside(*v as f64))
                     .collect::<Vec<bool>>()
             };
         }
-        let voxels = match kind {
+        let voxels = match header.kind {
             NiftiType::Uint8 => mask!(u8),
             NiftiType::Int8 => mask!(i8),
             NiftiType::Uint16 => mask!(u16),
@@ -401,10 +517,26 @@ impl Placed {
                 ));
             }
         };
-        if voxels.len() != total {
-            return Err(damaged());
+        if !sound {
+            return Err(wrong("holds values that are no whole numbers (a probability map, or NaN); apply the threshold first and give a mask of labels".into()));
         }
-        let columns = affine(&header);
+        let there: Vec<i64> = labels.into_iter().collect();
+        tell_labels(which, label, &there, &mut notes);
+        if voxels.len() != header.voxels {
+            return Err(header.damaged());
+        }
+        let unit_mm = match header.nifti.xyzt_units & 7 {
+            1 => 1000.0,
+            3 => 0.001,
+            2 => 1.0,
+            _ => {
+                notes.push(format!(
+                    "the {which} mask states no unit of length; millimetres are taken"
+                ));
+                1.0
+            }
+        };
+        let columns = affine(&header.nifti).map(|c| c.map(|v| v * unit_mm));
         let mut axes = [[0.0; 3]; 3];
         let mut spacing = [0.0; 3];
         for ((axis, step), column) in axes.iter_mut().zip(spacing.iter_mut()).zip(columns.iter()) {
@@ -413,12 +545,21 @@ impl Placed {
                 wrong("has no usable orientation (qform, sform and pixdim are all zero)".into())
             })?;
         }
+        let [a, b, c] = axes;
+        if [dot(a, b), dot(a, c), dot(b, c)]
+            .iter()
+            .any(|d| d.abs() > 1e-3)
+        {
+            return Err(wrong("has axes that are not at right angles (gantry tilt or shear); resample it to a rectangular grid".into()));
+        }
         Ok(Self {
-            dims,
+            dims: header.dims,
             origin: columns[3],
             axes,
             spacing,
             voxels,
+            frame: None,
+            notes,
         })
     }
 
@@ -495,7 +636,7 @@ fn affine(header: &nifti::NiftiHeader) -> [[f64; 3]; 4] {
 
 /// Both masks on the grid of the first, made as large as both together. The second may have its
 /// axes in another order or direction; it must share spacing and raster.
-fn align(a: &Placed, b: &Placed) -> Result<(Mask, Mask), MaskError> {
+fn align(a: &Placed, b: &Placed) -> Result<(Mask, Mask, Option<String>), MaskError> {
     let apart = |what: &str| MaskError {
         which: "predicted",
         what: format!("{what}; resample one mask to the grid of the other"),
@@ -578,7 +719,28 @@ fn align(a: &Placed, b: &Placed) -> Result<(Mask, Mask), MaskError> {
             what: format!("cannot be used: {e}"),
         })
     };
-    Ok((make("reference", &first)?, make("predicted", &second)?))
+    let note = if low == [0; 3] && dims == a.dims && total == b.voxels.len() {
+        None
+    } else {
+        let shared: Vec<String> = starts
+            .iter()
+            .zip(order)
+            .zip(a.dims)
+            .map(|((start, (other, _)), size)| {
+                let end = start + b.dims.get(other).copied().unwrap_or(1) as i64;
+                (end.min(size as i64) - (*start).max(0)).max(0).to_string()
+            })
+            .collect();
+        Some(format!(
+            "the masks cover different fields of view: {} voxels of the axes are shared; outside its own field a mask counts as empty",
+            shared.join(" x ")
+        ))
+    };
+    Ok((
+        make("reference", &first)?,
+        make("predicted", &second)?,
+        note,
+    ))
 }
 
 fn dot(a: [f64; 3], b: [f64; 3]) -> f64 {

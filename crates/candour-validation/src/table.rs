@@ -184,10 +184,29 @@ impl Table {
                 what: "is empty; the first line names the columns".into(),
             });
         }
+        // In a table of one column a blank line may be an empty cell; CSV readers leave it out.
+        if header.len() == 1 && !text.contains('"') {
+            let blank = text.lines().position(|l| l.trim().is_empty());
+            if let Some(at) = blank {
+                return Err(TableError {
+                    file: name.to_owned(),
+                    row: Some(at as u64 + 1),
+                    what: "is blank, which in a table of one column may be a missing value or nothing; write NA for a missing value, and no blank line".into(),
+                });
+            }
+        }
         let mut out = Self::empty(name, header)?;
+        // Lines are counted here: the reader's own count stops before the line feed of CRLF.
+        let (mut line, mut counted) = (1u64, 0usize);
         for row in reader.records() {
             let row = row.map_err(|e| unreadable(&e))?;
-            let line = row.position().map_or(0, csv::Position::line);
+            let mut start = row.position().map_or(counted, |p| p.byte() as usize);
+            while text.as_bytes().get(start).is_some_and(|b| matches!(b, b'\r' | b'\n')) {
+                start += 1;
+            }
+            let between = text.as_bytes().get(counted..start).unwrap_or_default();
+            line += between.iter().filter(|b| **b == b'\n').count() as u64;
+            counted = start.max(counted);
             out.push(line, row.iter().map(|c| c.trim().to_owned()).collect())?;
         }
         Ok(out)
@@ -604,6 +623,9 @@ fn text_of<'a>(name: &str, bytes: &'a [u8]) -> Result<&'a str, TableError> {
     let bytes = bytes.strip_prefix(&[0xef, 0xbb, 0xbf]).unwrap_or(bytes);
     if bytes.is_empty() {
         return Err(fault(None, "is empty; the first line names the columns"));
+    }
+    if bytes.contains(&0) {
+        return Err(fault(None, "holds null bytes: it is UTF-16 or no text; save it as UTF-8"));
     }
     std::str::from_utf8(bytes).map_err(|e| {
         let line = bytes

@@ -20,6 +20,14 @@ use crate::failure::Failure;
 use crate::world::SOFTWARE;
 use crate::{Done, cli, say};
 
+/// What words of a table mean, by commas: id, argument, help.
+const WORDS: &[(&str, &str, &str)] = &[
+    ("words.positive", "positive", "Words that mean positive, by commas"),
+    ("words.negative", "negative", "Words that mean negative, by commas"),
+    ("words.missing", "missing-words", "Words that mean that nothing is there, beside the empty cell"),
+    ("words.indeterminate", "indeterminate-words", "Words that say neither"),
+];
+
 /// The entry for masks, which are files and no columns.
 const MASKS: &str = "segmentation";
 
@@ -120,7 +128,9 @@ fn run(rest: &[OsString], command: &'static str, which: impl Fn(&Entry) -> bool)
     let matches = parse(arguments(entry, command), rest)?;
     let text = |name: &str| matches.get_one::<String>(name).cloned();
     let words = |name: &str| -> Option<Vec<String>> {
-        text(name).map(|t| t.split(',').map(|w| w.trim().to_owned()).collect())
+        let given = matches.try_get_one::<String>(&format!("words.{name}"));
+        let given = given.ok().flatten()?;
+        Some(given.split(',').map(|w| w.trim().to_owned()).collect())
     };
     let mut columns = Vec::new();
     for role in entry.roles {
@@ -197,9 +207,9 @@ fn bare(words: &impl Fn(&str) -> Option<Vec<String>>, handling: Handle) -> Plan 
             cluster: None,
             independent: None,
             positive: words("positive")
-                .unwrap_or_else(|| list(&["1", "true", "yes", "positive", "TRUE", "True", "1.0"])),
+                .unwrap_or_else(|| list(&["1", "true", "yes", "positive"])),
             negative: words("negative").unwrap_or_else(|| {
-                list(&["0", "false", "no", "negative", "FALSE", "False", "0.0"])
+                list(&["0", "false", "no", "negative"])
             }),
             missing: words("missing").unwrap_or_else(|| list(&["NA", "NaN", "nan", "?"])),
             exclude_unmatched: false,
@@ -278,7 +288,10 @@ fn show(
             "formula": entry.formula,
             "source": entry.source,
             "columns": endpoint.columns.iter().map(|(r, c)| json!({"role": r, "column": c})).collect::<Vec<_>>(),
-            "settings": endpoint.settings.iter().map(|(k, v)| (k.clone(), v.clone())).collect::<std::collections::BTreeMap<_, _>>(),
+            "settings": entry.settings.iter().filter_map(|s| {
+                let given = endpoint.settings.iter().find(|(k, _)| k == s.name).map(|(_, v)| v.clone());
+                Some((s.name, given.or_else(|| s.default.map(str::to_owned))?))
+            }).collect::<std::collections::BTreeMap<_, _>>(),
             "data": data,
             "counted": counted,
             "answer": answer,
@@ -407,36 +420,18 @@ fn arguments(entry: &'static Entry, command: &'static str) -> Command {
                     .help("CSV, TSV, JSON lines or Parquet"),
             )
             .arg(
-                Arg::new("positive")
-                    .long("positive")
-                    .value_name("WORDS")
-                    .help("Words that mean positive, by commas"),
-            )
-            .arg(
-                Arg::new("negative")
-                    .long("negative")
-                    .value_name("WORDS")
-                    .help("Words that mean negative, by commas"),
-            )
-            .arg(
-                Arg::new("missing")
-                    .long("missing")
-                    .value_name("WORDS")
-                    .help("Words that mean that nothing is there, beside the empty cell"),
-            )
-            .arg(
-                Arg::new("indeterminate")
-                    .long("indeterminate")
-                    .value_name("WORDS")
-                    .help("Words that say neither"),
-            )
-            .arg(
                 Arg::new("missing-results")
                     .long("missing-results")
                     .value_parser(["refuse", "worst-case", "best-case", "complete-case"])
                     .default_value("refuse")
                     .help("How missing and indeterminate results of the index test count"),
             );
+        for (id, long, what) in WORDS {
+            // An entry that has such a setting of its own reads its own words.
+            if !entry.settings.iter().any(|s| s.name.replace('_', "-") == *long) {
+                out = out.arg(Arg::new(*id).long(*long).value_name("WORDS").help(*what));
+            }
+        }
     }
     for role in entry.roles {
         let kind = match role.kind {
@@ -540,9 +535,10 @@ fn one_pair(rest: &[OsString]) -> Done {
             .unwrap_or_default();
         read_file(&path, masks::MASK_BYTES_MAX)
     };
+    let (reference, prediction) = (read("reference")?, read("prediction")?);
     let comparison = masks::compare_files(
-        &read("reference")?,
-        &read("prediction")?,
+        &reference,
+        &prediction,
         matches.get_one::<u64>("label").copied(),
         &options,
     )
@@ -554,7 +550,8 @@ fn one_pair(rest: &[OsString]) -> Done {
             notes: comparison.notes,
             ..Answer::default()
         };
-        let out = json!({"entry": MASKS, "answer": answer, "settings": settings.into_iter().collect::<std::collections::BTreeMap<_, _>>(), "software": SOFTWARE});
+        let digest = |bytes: &[u8]| candour_record::Digest::of(bytes).to_string();
+        let out = json!({"data": {"reference": digest(&reference), "prediction": digest(&prediction)}, "entry": MASKS, "answer": answer, "settings": settings.into_iter().collect::<std::collections::BTreeMap<_, _>>(), "software": SOFTWARE});
         say(serde_json::to_string_pretty(&out).unwrap_or_default());
     } else {
         print_numbers(&numbers);
