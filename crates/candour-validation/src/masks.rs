@@ -275,7 +275,7 @@ impl Header {
             .ok_or_else(|| wrong("has no voxels, or too many".into()))?;
         let kind = nifti.data_type().map_err(|_| damaged())?;
         let start = f64::from(nifti.vox_offset);
-        if !(start >= 352.0 && start <= 1e9 && start.fract() == 0.0) {
+        if !((352.0..=1e9).contains(&start) && start.fract() == 0.0) {
             return Err(wrong(
                 "says that its voxels begin where they cannot (vox_offset); write it anew".into(),
             ));

@@ -777,7 +777,7 @@ pub fn digits(v: f64) -> String {
     let size = v.abs();
     let text = if v.fract() == 0.0 && size < 1e15 {
         format!("{v:.0}")
-    } else if size >= 1e6 || size < 1e-4 {
+    } else if !(1e-4..1e6).contains(&size) {
         format!("{v:.2e}")
     } else if size >= 100.0 {
         format!("{v:.1}")
