@@ -1,5 +1,5 @@
 """The catalogue of statistics, plans and sites against other people's software, on data drawn by seed:
-statsmodels, scipy, scikit-learn, krippendorff, surface-distance and MedPy in Python, pROC in R; and numpy
+statsmodels, scipy, scikit-learn, krippendorff and surface-distance in Python, pROC in R; and numpy
 where a closed form is the reference. Tables are written by pyarrow and json, masks by nibabel and highdicom.
 
     python3 tests/interop/statistics.py target/release/candour [SEED]
@@ -26,7 +26,6 @@ import warnings
 
 import highdicom
 import krippendorff
-import medpy.metric.binary
 import nibabel
 import numpy as np
 import pyarrow
@@ -242,10 +241,6 @@ for n, rng in draws(4):
     same("scikit-learn", "likelihood ratios", [got["lr_positive"], got["lr_negative"]], sk.class_likelihood_ratios(truth, call))
     same("statsmodels", "Wilson's limits of five proportions", sum((got.limits(k) for k in ("sensitivity", "specificity", "ppv", "npv", "accuracy")), []),
          [v for a, b in ((tp, tp + fn), (tn, tn + fp), (tp, tp + fp), (tn, tn + fn), (tp + tn, len(truth))) for v in smp.proportion_confint(a, b, 0.05, "wilson")])
-    table = sm.stats.Table2x2(np.array([[tp, fp], [fn, tn]], float))
-    same("statsmodels", "diagnostic odds ratio with its limits", [got["diagnostic_odds_ratio"], *got.limits("diagnostic_odds_ratio")], [table.oddsratio, *table.oddsratio_confint()])
-    se = np.sqrt(1 / tp - 1 / (tp + fn) + 1 / fp - 1 / (fp + tn))
-    same("numpy", "log-normal limits of the positive likelihood ratio", got.limits("lr_positive"), got["lr_positive"] * np.exp(Z * se * np.array([-1, 1])))
     cluster = rng.integers(0, len(truth) // 3, len(truth))
     clustered = ours("accuracy", {"truth": truth, "call": call, "cluster": cluster}, truth="truth", call="call", cluster="cluster")
     for name, which, right in (("sensitivity", truth == 1, call == 1), ("specificity", truth == 0, call == 0), ("ppv", call == 1, truth == 1)):
@@ -253,10 +248,16 @@ for n, rng in draws(4):
         x, m = np.bincount(cluster, which & right, size), np.bincount(cluster, which, size)
         p, k = x.sum() / m.sum(), (m > 0).sum()
         variance = k / (k - 1) * ((x - p * m) ** 2).sum() / m.sum() ** 2
-        same("numpy", "errors with clusters by the ratio estimator", clustered.error(name), np.sqrt(variance))
+        same("numpy", "errors with clusters by the ratio estimator", clustered.error(name), np.sqrt(variance) or None)
     both = ours("paired-accuracy", {"truth": truth, "a": call, "b": (other >= threshold).astype(int)}, truth="truth", call=["a", "b"])
     same("scikit-learn", "two calls: sensitivities' and specificities' difference", [both["difference_sensitivity"], both["difference_specificity"]],
          [sk.recall_score(truth, call, pos_label=c) - sk.recall_score(truth, (other >= threshold).astype(int), pos_label=c) for c in (1, 0)])
+    if 0 in (tn, fp, fn, tp):  # ratios have no limits then
+        continue
+    table = sm.stats.Table2x2(np.array([[tp, fp], [fn, tn]], float))
+    same("statsmodels", "diagnostic odds ratio with its limits", [got["diagnostic_odds_ratio"], *got.limits("diagnostic_odds_ratio")], [table.oddsratio, *table.oddsratio_confint()])
+    se = np.sqrt(1 / tp - 1 / (tp + fn) + 1 / fp - 1 / (fp + tn))
+    same("numpy", "log-normal limits of the positive likelihood ratio", got.limits("lr_positive"), got["lr_positive"] * np.exp(Z * se * np.array([-1, 1])))
 
 # ---------------------------------------------------------------------------------------------------
 group("two proportions")
@@ -689,11 +690,16 @@ for n, rng in draws(4):
     same("surface-distance", "surface Dice and overlaps at a tolerance", [got["surface_dice"], got["surface_overlap_reference"], got["surface_overlap_prediction"]],
          [surface_distance.compute_surface_dice_at_tolerance(distances, 1.4937), *surface_distance.compute_surface_overlap_at_tolerance(distances, 1.4937)])
     got = compare("a.nii.gz", "b.nii", surface="voxel-faces", symmetry="pooled", connectivity="faces")
-    metric = medpy.metric.binary
-    same("MedPy", "Dice, Jaccard, sensitivity, precision, specificity", [got[k] for k in ("dice", "iou", "sensitivity", "positive_predictive_value", "specificity")],
-         [f(b, a) for f in (metric.dc, metric.jc, metric.recall, metric.precision, metric.specificity)])
-    same("MedPy", "Hausdorff and its 95th percentile", [got["hausdorff"], got["hausdorff_percentile"]], [metric.hd(b, a, spacing), metric.hd95(b, a, spacing)])
-    same("MedPy", "average (symmetric) surface distance, relative volume difference", [got["assd"], got["mean_distance_from_prediction"], got["relative_volume_difference"]], [metric.assd(b, a, spacing), metric.asd(b, a, spacing), metric.ravd(b, a)])
+    flat = a.ravel(), b.ravel()
+    same("scikit-learn", "F1, Jaccard, recall, precision of the voxels", [got[k] for k in ("dice", "iou", "sensitivity", "positive_predictive_value", "specificity")],
+         [sk.f1_score(*flat), sk.jaccard_score(*flat), sk.recall_score(*flat), sk.precision_score(*flat), sk.recall_score(*flat, pos_label=False)])
+    # As MedPy 0.5 defines them; it has no wheel.
+    edge = [m & ~scipy.ndimage.binary_erosion(m) for m in (a, b)]
+    far = [scipy.ndimage.distance_transform_edt(~e, spacing) for e in edge]
+    forth, back = far[1][edge[0]], far[0][edge[1]]
+    same("scipy", "Hausdorff and pooled 95th percentile of border voxels", [got["hausdorff"], got["hausdorff_percentile"]], [max(forth.max(), back.max()), np.percentile(np.hstack([forth, back]), 95)])
+    same("scipy", "average distances of border voxels, relative volume difference", [got[k] for k in ("assd", "masd", "mean_distance_from_reference", "mean_distance_from_prediction", "relative_volume_difference")],
+         [np.hstack([forth, back]).mean(), (forth.mean() + back.mean()) / 2, forth.mean(), back.mean(), b.sum() / a.sum() - 1])
     same("numpy", "volumes", [got["reference_ml"], got["prediction_ml"]], [a.sum() * spacing.prod() / 1000, b.sum() * spacing.prod() / 1000])
     same("scipy", "numbers of lesions", [got["lesions_reference"], got["lesions_prediction"]], [scipy.ndimage.label(a)[1], scipy.ndimage.label(b)[1]])
     turned = image.as_reoriented(nibabel.orientations.axcodes2ornt(("P", "S", "L"), (("L", "R"), ("P", "A"), ("I", "S"))))

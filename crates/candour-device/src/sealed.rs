@@ -35,6 +35,8 @@ pub struct SealedCase {
     pub reference: Option<Reference>,
     /// The latest reader's verdict.
     pub verdict: Option<Verdict>,
+    /// The latest record that tells of it: the decision, its outcome or its reading.
+    pub known_at: u64,
 }
 
 impl SealedCase {
@@ -90,15 +92,15 @@ impl SealedCase {
 /// more than once, each decision is a row.
 #[must_use]
 pub fn sealed_cases(records: &[(u64, Record)], purpose: Purpose) -> Vec<SealedCase> {
-    let mut outcomes: BTreeMap<CaseId, Reference> = BTreeMap::new();
-    let mut verdicts: BTreeMap<u64, Verdict> = BTreeMap::new();
-    for (_, record) in records {
+    let mut outcomes: BTreeMap<CaseId, (u64, Reference)> = BTreeMap::new();
+    let mut verdicts: BTreeMap<u64, (u64, Verdict)> = BTreeMap::new();
+    for (at, record) in records {
         match &record.event {
             Event::Outcome(o) if o.purpose == purpose => {
-                outcomes.insert(o.case, o.reference);
+                outcomes.insert(o.case, (*at, o.reference));
             }
             Event::Overseen(o) => {
-                verdicts.insert(o.decision_index, o.verdict);
+                verdicts.insert(o.decision_index, (*at, o.verdict));
             }
             _ => {}
         }
@@ -116,8 +118,11 @@ pub fn sealed_cases(records: &[(u64, Record)], purpose: Purpose) -> Vec<SealedCa
                 outcome: Some(d.outcome),
                 probability: Some(d.probability.get()),
                 criterion: None,
-                reference: outcomes.get(&d.case).copied(),
-                verdict: verdicts.get(index).copied(),
+                reference: outcomes.get(&d.case).map(|o| o.1),
+                verdict: verdicts.get(index).map(|v| v.1),
+                known_at: (*index)
+                    .max(outcomes.get(&d.case).map_or(0, |o| o.0))
+                    .max(verdicts.get(index).map_or(0, |v| v.0)),
             }),
             Event::Refused(r) if r.purpose == purpose => Some(SealedCase {
                 index: *index,
@@ -129,8 +134,9 @@ pub fn sealed_cases(records: &[(u64, Record)], purpose: Purpose) -> Vec<SealedCa
                 outcome: None,
                 probability: None,
                 criterion: Some(r.criterion.clone()),
-                reference: r.case.and_then(|c| outcomes.get(&c).copied()),
+                reference: r.case.and_then(|c| outcomes.get(&c).map(|o| o.1)),
                 verdict: None,
+                known_at: *index,
             }),
             _ => None,
         })

@@ -6,8 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use candour_ledger::{LedgerError, View};
 use candour_record::canonical::{self, CanonicalError, Value};
 use candour_record::{
-    Analysed,
-    CaseId, Compiled, DecisionOutcome, Digest, Event, Purpose, Real, Record, RecordError,
+    Analysed, CaseId, Compiled, DecisionOutcome, Digest, Event, Purpose, Real, Record, RecordError,
     Timestamp, Validated, Verdict,
 };
 use candour_regulation::{DeviceFile, Law, OnHand, Report, Requirement, State, check, classify};
@@ -454,7 +453,9 @@ fn analysis_statements(
         }
     }
     for endpoint in &analysed.endpoints {
-        let number = |v: Option<Real>| v.map_or_else(|| "not estimable".into(), |v| format!("{:.3}", v.get()));
+        let number = |v: Option<Real>| {
+            v.map_or_else(|| "not estimable".into(), |v| format!("{:.3}", v.get()))
+        };
         text.push(format!(
             "{}: {} ({} to {}), n = {}{}",
             endpoint.id,

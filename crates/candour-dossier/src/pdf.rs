@@ -159,7 +159,10 @@ fn estimate(claim: &Claim) -> Estimate {
         .map(|((v, l), u)| [l.get(), v.get(), u.get()]);
     Estimate {
         name: if analysed {
-            format!("{}, by the analysis plan", claim.of.as_deref().unwrap_or(""))
+            format!(
+                "{}, by the analysis plan",
+                claim.of.as_deref().unwrap_or("")
+            )
         } else {
             format!("{base}{suffix}")
         },

@@ -311,7 +311,14 @@ fn check_claim(claim: &Claim, leaves: &Leaves) -> Result<(), EvidenceFault> {
 /// An endpoint of an analysis plan stands as it was sealed, and the plan was sealed before its data.
 /// The number itself is computed again from the data, with `candour validate`.
 fn check_analysed(claim: &Claim, at: u64, leaves: &Leaves) -> Result<(), EvidenceFault> {
-    let Some((_, Record { event: Event::Analysed(analysed), .. })) = leaves.get(&at) else {
+    let Some((
+        _,
+        Record {
+            event: Event::Analysed(analysed),
+            ..
+        },
+    )) = leaves.get(&at)
+    else {
         return fault("cites no analysis");
     };
     let plan = leaves.iter().find_map(|(i, (leaf, r))| match &r.event {
@@ -340,7 +347,11 @@ fn check_analysed(claim: &Claim, at: u64, leaves: &Leaves) -> Result<(), Evidenc
     let same = sealed.n == claim.n
         && sealed.method == claim.method
         && [sealed.value, sealed.lower, sealed.upper] == [claim.value, claim.lower, claim.upper];
-    if same { Ok(()) } else { fault("the number is not the one that was sealed") }
+    if same {
+        Ok(())
+    } else {
+        fault("the number is not the one that was sealed")
+    }
 }
 
 fn counts_as(event: &Event) -> Option<&'static str> {

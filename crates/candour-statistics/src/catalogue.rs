@@ -620,16 +620,12 @@ fn check(role: &Role, name: &str, column: &Column) -> Result<(), StatisticsError
                         row,
                         &match role.kind {
                             Kind::Finite => {
-                                format!("{v} is not finite; `{}` takes finite numbers", role.name)
+                                format!("is not finite; `{}` takes finite numbers", role.name)
                             }
-                            Kind::Probability => format!(
-                                "{v} is no probability; `{}` lies between 0 and 1",
-                                role.name
-                            ),
-                            _ => format!(
-                                "{v} is no count; `{}` takes whole numbers from 0",
-                                role.name
-                            ),
+                            Kind::Probability => {
+                                format!("is no probability; `{}` lies between 0 and 1", role.name)
+                            }
+                            _ => format!("is no count; `{}` takes whole numbers from 0", role.name),
                         },
                     ));
                 }

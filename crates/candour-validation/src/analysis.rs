@@ -450,7 +450,7 @@ fn within(
     }
     let mut out = Vec::new();
     for (name, rows) in levels {
-        let n = rows.len();
+        let mut n = rows.len();
         let definition = endpoint.statistic.clone();
         let number = if n < subgroup.minimum {
             Number::none(
@@ -468,6 +468,7 @@ fn within(
                 rows,
             };
             let (answer, counted) = view.run(Handlings::of(plan, endpoint), None)?;
+            n = counted.used;
             pick(plan, endpoint, answer.as_ref(), counted.used)?
         };
         out.push(Level {
@@ -502,7 +503,11 @@ fn tested(
     let measure = match (endpoint.statistic.as_str(), number) {
         ("roc-auc", None | Some("auc")) => "auc",
         ("accuracy", None) => "sensitivity",
-        ("accuracy", Some(m)) if ["sensitivity", "specificity", "ppv", "npv", "accuracy"].contains(&m) => m,
+        ("accuracy", Some(m))
+            if ["sensitivity", "specificity", "ppv", "npv", "accuracy"].contains(&m) =>
+        {
+            m
+        }
         _ => return Ok(None),
     };
     let (Some(entry), Some(own)) = (catalogue::entry("subgroups"), endpoint.entry()) else {
@@ -676,13 +681,18 @@ fn decide(
                     because: match (shown, p) {
                         (true, _) => String::new(),
                         (false, None) => "not estimable".into(),
-                        (false, Some(_)) => format!("adjusted p-value above {alpha}"),
+                        (false, Some(_)) => format!("adjusted p-value above {}", rounded(alpha)),
                     },
                 });
             }
         }
     }
     Ok(out)
+}
+
+/// A number without the noise of its last digits.
+pub(crate) fn rounded(v: f64) -> f64 {
+    (v * 1e12).round() / 1e12
 }
 
 /// Adjusted p-values in the order given (Holm 1979; Hochberg 1988; Bonferroni).
@@ -1095,7 +1105,9 @@ impl View<'_> {
             .filter(|(role, _)| {
                 !RESULTS.contains(&role.as_str())
                     && entry.roles.iter().any(|r| {
-                        r.name == role && !r.missing && !matches!(r.kind, Kind::Label | Kind::Binary)
+                        r.name == role
+                            && !r.missing
+                            && !matches!(r.kind, Kind::Label | Kind::Binary)
                     })
             })
             .map(|(_, name)| Ok((name.as_str(), self.table.column(name)?)))

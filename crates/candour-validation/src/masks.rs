@@ -243,7 +243,10 @@ impl Header {
     fn read(which: &'static str, bytes: &[u8]) -> Result<Self, MaskError> {
         let wrong = |what: String| MaskError { which, what };
         let damaged = || {
-            wrong("is damaged or no NIfTI-1 file in one piece; write it anew as .nii or .nii.gz".into())
+            wrong(
+                "is damaged or no NIfTI-1 file in one piece; write it anew as .nii or .nii.gz"
+                    .into(),
+            )
         };
         if bytes.get(344..348).is_some_and(|m| m == b"ni1\0") {
             return Err(wrong("is the header of a pair (.hdr and .img); write it anew as one file, .nii or .nii.gz".into()));
@@ -350,10 +353,7 @@ impl Placed {
                 .map_err(damaged)?;
             let promised = Header::read(which, &out)?.bytes_in_all()?;
             let rest = promised.saturating_sub(out.len() as u64);
-            inflate
-                .take(rest)
-                .read_to_end(&mut out)
-                .map_err(damaged)?;
+            inflate.take(rest).read_to_end(&mut out).map_err(damaged)?;
             return Self::nifti(which, &out, label);
         }
         if bytes
@@ -545,6 +545,11 @@ impl Placed {
                 wrong("has no usable orientation (qform, sform and pixdim are all zero)".into())
             })?;
         }
+        if !columns[3].iter().all(|v| v.is_finite()) {
+            return Err(wrong(
+                "has an origin that is no number; write it anew".into(),
+            ));
+        }
         let [a, b, c] = axes;
         if [dot(a, b), dot(a, c), dot(b, c)]
             .iter()
@@ -652,7 +657,10 @@ fn align(a: &Placed, b: &Placed) -> Result<(Mask, Mask, Option<String>), MaskErr
             .enumerate()
             .max_by(|x, y| x.1.abs().total_cmp(&y.1.abs()));
         let (other, cosine) = along.unwrap_or((0, 0.0));
-        if cosine.abs() < 0.9999 {
+        // Turned grids part most at the far end of the axis.
+        let turn = (1.0 - cosine * cosine).max(0.0).sqrt();
+        let reach = a.dims.get(n).copied().unwrap_or(1) as f64;
+        if !(turn * reach <= 0.1 && cosine.abs() > 0.99) {
             return Err(apart("is turned against the reference"));
         }
         let (ours, theirs) = (

@@ -99,6 +99,8 @@ pub struct Watched {
     pub truth: Option<bool>,
     /// Whether a reader overruled it; none where nobody read it.
     pub overruled: Option<bool>,
+    /// The latest record that tells of it: the decision, its outcome or its reading.
+    pub known_at: u64,
 }
 
 /// What one monitor shows.
@@ -122,6 +124,8 @@ pub struct Reading {
     pub alarmed_at: Option<u64>,
     /// Expected false alarms each year by the chart's design, where it has one.
     pub false_alarms_per_year: Option<f64>,
+    /// Whether there were decisions enough and still nothing could be said: as bad as an alarm.
+    pub unjudged: bool,
     /// Everything the statistic answers.
     pub answer: Option<Answer>,
     /// Why there is no value.
@@ -161,8 +165,59 @@ impl Monitoring {
                 "{file}: cases_per_year is not above 0; say how many decisions a year brings"
             )));
         }
+        let mut ids = std::collections::BTreeSet::new();
         for watch in &out.watch {
-            watch.entry(file)?;
+            let wrong =
+                |what: String| MonitorError(format!("{file}: watch `{}`: {what}", watch.id));
+            let entry = watch.entry(file)?;
+            if !ids.insert(&watch.id) {
+                return Err(wrong("stands twice; each id once".into()));
+            }
+            let chart = watch.statistic.starts_with("monitor-");
+            let limits: Vec<f64> = watch
+                .alarm_at_least
+                .into_iter()
+                .chain(watch.alarm_at_most)
+                .collect();
+            if limits.iter().any(|l| !l.is_finite()) {
+                return Err(wrong("its limit is no finite number".into()));
+            }
+            if !chart && (limits.is_empty() || watch.number.is_none()) {
+                return Err(wrong(
+                    "never alarms: give `number` and alarm_at_least or alarm_at_most".into(),
+                ));
+            }
+            if chart && watch.number.is_none() && !limits.is_empty() {
+                return Err(wrong(
+                    "a chart alarms by its own limits; set them under [watch.settings]".into(),
+                ));
+            }
+            if watch.of == Of::Probability
+                && entry.roles.iter().any(|r| {
+                    r.name == "events"
+                        || r.name == "outcome" && !entry.roles.iter().any(|r| r.name == "value")
+                })
+            {
+                return Err(wrong(format!(
+                    "`{}` counts events; a probability is none",
+                    watch.statistic
+                )));
+            }
+            for (name, value) in watch.settings() {
+                let setting = entry
+                    .settings
+                    .iter()
+                    .find(|s| s.name == name)
+                    .ok_or_else(|| {
+                        let known: Vec<&str> = entry.settings.iter().map(|s| s.name).collect();
+                        wrong(format!(
+                            "`{name}` is no setting of `{}`; it takes: {}",
+                            entry.id,
+                            known.join(", ")
+                        ))
+                    })?;
+                catalogue::check_setting(setting, &value).map_err(|e| wrong(e.to_string()))?;
+            }
         }
         Ok(out)
     }
@@ -261,6 +316,7 @@ fn reading(
         alarm: false,
         alarmed_at: None,
         false_alarms_per_year: false_alarms(design, watch),
+        unjudged: false,
         answer: None,
         not_estimable: None,
     };
@@ -305,7 +361,7 @@ fn reading(
                 let slot = months.entry(&w.month).or_default();
                 slot.0 += f64::from(u8::from(event));
                 slot.1 += 1.0;
-                slot.2 = w.index;
+                slot.2 = slot.2.max(w.known_at);
                 out.n += 1;
             }
         }
@@ -317,7 +373,7 @@ fn reading(
         ]
     } else {
         let seen: Vec<&Watched> = used.iter().filter(|w| number(w).is_some()).collect();
-        behind = seen.iter().map(|w| w.index).collect();
+        behind = seen.iter().map(|w| w.known_at).collect();
         out.n = seen.len();
         let role = ["outcome", "overridden", "value", "probability"]
             .into_iter()
@@ -344,11 +400,24 @@ fn reading(
         ));
         return Ok(out);
     }
-    let answer = match Sample::new(entry, columns, &watch.settings()).and_then(|s| (entry.run)(&s))
+    let mut settings = watch.settings();
+    if has("events")
+        && design.reference == ReferencePeriod::Validation
+        && !settings.iter().any(|(n, _)| n == "target")
     {
+        let known: Vec<bool> = validated.iter().filter_map(|w| w.event(watch.of)).collect();
+        if !known.is_empty() {
+            // One half is added to each side, so that a rate that never occurred is not 0.
+            let events = known.iter().filter(|e| **e).count() as f64;
+            let rate = (events + 0.5) / (known.len() as f64 + 1.0);
+            settings.push(("target".into(), rate.to_string()));
+        }
+    }
+    let answer = match Sample::new(entry, columns, &settings).and_then(|s| (entry.run)(&s)) {
         Ok(answer) => answer,
         Err(StatisticsError::NotEstimable(reason)) => {
             out.not_estimable = Some(reason);
+            out.unjudged = true;
             return Ok(out);
         }
         Err(other) => return Err(wrong(other.to_string())),

@@ -524,7 +524,7 @@ impl Reader<'_> {
     fn scalar(&mut self, key: &str, node: &Node<'_>) -> Option<String> {
         match node.get_ref() {
             DeValue::String(s) => Some(s.to_string()),
-            DeValue::Integer(i) => Some(i.as_str().replace('_', "")),
+            DeValue::Integer(i) => Some(whole_text(i.as_str(), i.radix())),
             DeValue::Float(v) => Some(v.as_str().replace('_', "")),
             DeValue::Boolean(b) => Some(b.to_string()),
             _ => {
@@ -565,7 +565,7 @@ impl Reader<'_> {
     fn number(&mut self, table: &DeTable<'_>, key: &str) -> Option<f64> {
         let node = table.get(key)?;
         let text = match node.get_ref() {
-            DeValue::Integer(i) => i.as_str().replace('_', ""),
+            DeValue::Integer(i) => whole_text(i.as_str(), i.radix()),
             DeValue::Float(v) => v.as_str().replace('_', ""),
             _ => String::new(),
         };
@@ -581,7 +581,7 @@ impl Reader<'_> {
     fn whole(&mut self, table: &DeTable<'_>, key: &str, least: u64, most: u64) -> Option<u64> {
         let node = table.get(key)?;
         let value = match node.get_ref() {
-            DeValue::Integer(i) => i.as_str().replace('_', "").parse::<u64>().ok(),
+            DeValue::Integer(i) => whole_text(i.as_str(), i.radix()).parse::<u64>().ok(),
             _ => None,
         };
         match value {
@@ -996,12 +996,24 @@ impl Reader<'_> {
         let rationale = self
             .string(table, "rationale")
             .map_or_else(String::new, |t| t.text);
-        let goal = self.goal(table);
+        let known = catalogue::entry(&statistic);
+        let has = |name: &str| known.is_some_and(|e| e.settings.iter().any(|s| s.name == name));
+        // A statistic's own setting of the same name is meant where the value is none of the plan's.
+        let own_goal = has("goal")
+            && table
+                .get("goal")
+                .is_some_and(|n| !matches!(n.get_ref(), DeValue::Table(_)));
+        let own_missing = has("missing");
+        let goal = if own_goal { None } else { self.goal(table) };
+        let missing = if own_missing {
+            None
+        } else {
+            self.choice(table, "missing", &Handle::WORDS)
+        };
         if weight == Weight::Primary && goal.is_some() && rationale.is_empty() {
             self.fault(at, "a primary endpoint with a goal needs `rationale`: why this goal is clinically enough");
         }
         let include = self.include(table, "include");
-        let missing = self.choice(table, "missing", &Handle::WORDS);
         let Some(entry) = catalogue::entry(&statistic) else {
             if !statistic.is_empty() {
                 let mut near: Vec<&str> = catalogue::entries().map(|e| e.id).collect();
@@ -1035,7 +1047,8 @@ impl Reader<'_> {
         self.only(&format!("an endpoint of `{}`", entry.id), table, &known);
         let mut columns = Vec::new();
         for role in entry.roles {
-            match table.get(role.name) {
+            // `weight` is how much the endpoint claims; lesion weights are given without a plan.
+            match table.get(role.name).filter(|_| role.name != "weight") {
                 Some(node) => {
                     for column in self.words_of(role.name, node).unwrap_or_default() {
                         columns.push((role.name.to_owned(), column));
@@ -1077,6 +1090,9 @@ impl Reader<'_> {
             let Some(node) = table.get(setting.name) else {
                 continue;
             };
+            if setting.name == "goal" && !own_goal {
+                continue;
+            }
             let text = match node.get_ref() {
                 DeValue::Array(_) => self.words_of(setting.name, node).map(|w| w.join(",")),
                 _ => self.scalar(setting.name, node),
@@ -1092,7 +1108,8 @@ impl Reader<'_> {
                 setting.kind,
                 SettingKind::OptionalReal(..) | SettingKind::OptionalWord
             );
-            if setting.default.is_none() && !optional && table.get(setting.name).is_none() {
+            let given = table.get(setting.name).is_some() && (setting.name != "goal" || own_goal);
+            if setting.default.is_none() && !optional && !given {
                 self.fault(
                     at,
                     format!("`{}` needs `{}`: {}", entry.id, setting.name, setting.what),
@@ -1207,6 +1224,13 @@ impl Reader<'_> {
                 Some(_) => {}
             }
         }
+        if !out.order.is_empty() {
+            for e in endpoints {
+                if e.weight == Weight::Primary && e.goal.is_some() && !out.order.contains(&e.id) {
+                    self.fault(at, format!("`{}` is primary with a goal and not in `order`; a claim cannot leave it out", short(&e.id)));
+                }
+            }
+        }
         if out.method == Method::FixedSequence && out.order.is_empty() {
             self.fault(
                 at,
@@ -1215,6 +1239,15 @@ impl Reader<'_> {
         }
         out
     }
+}
+
+/// A whole number of TOML in decimal digits, whatever its base.
+fn whole_text(digits: &str, radix: u32) -> String {
+    let digits = digits.replace('_', "");
+    if radix == 10 {
+        return digits;
+    }
+    u64::from_str_radix(&digits, radix).map_or(digits, |v| v.to_string())
 }
 
 fn short(text: &str) -> String {

@@ -451,7 +451,11 @@ fn chart(figure: Figure, curves: &[&Curve]) -> Drawing {
 fn bars(canvas: &mut Canvas, curve: &Curve, colour: &str) {
     let edges: Vec<f64> = curve.x.iter().copied().chain([1.0]).collect();
     for (pair, y) in edges.windows(2).zip(&curve.y) {
-        if let [a, b] = pair {
+        if let [a, b] = pair
+            && a.is_finite()
+            && b.is_finite()
+            && y.is_finite()
+        {
             let (x0, x1) = (canvas.px(*a), canvas.px(*b));
             let (y0, y1) = (canvas.py(0.0), canvas.py(*y));
             let _ = write!(
@@ -602,6 +606,8 @@ pub(crate) fn escape(text: &str) -> String {
             '>' => out.push_str("&gt;"),
             '"' => out.push_str("&quot;"),
             '\'' => out.push_str("&#39;"),
+            '\n' | '\r' | '\t' => out.push(' '),
+            '\u{fffe}' | '\u{ffff}' => {}
             c if c.is_control() => {}
             c => out.push(c),
         }

@@ -324,15 +324,44 @@ impl Reporter<'_> {
                     e.statistic.clone(),
                     join(&e.columns),
                     join(&e.settings),
+                    e.include
+                        .iter()
+                        .map(|(c, words)| format!("{c} is {}", words.join(" or ")))
+                        .collect::<Vec<_>>()
+                        .join(", "),
+                    e.missing
+                        .map_or_else(|| "as the plan".into(), |m| m.word().to_owned()),
                 ]
             })
             .collect();
         blocks.push(Block::table(
             "Columns and settings of each endpoint",
-            &["Endpoint", "Entry", "Columns", "Settings"],
-            "    ",
+            &[
+                "Endpoint",
+                "Entry",
+                "Columns",
+                "Settings",
+                "Only rows",
+                "Missing",
+            ],
+            "      ",
             rows,
         ));
+        if let Some(masks) = &self.plan.segmentation {
+            let settings: Vec<String> = masks
+                .settings
+                .iter()
+                .map(|(k, v)| format!("{k} = {v}"))
+                .collect();
+            blocks.push(Block::paragraph(format!(
+                "Masks of `{}` are compared with the reference of `{}` (plan line {}); label: {}; settings: {}.",
+                masks.prediction,
+                masks.reference,
+                masks.line,
+                masks.label.map_or_else(|| "all that is not background".into(), |l| l.to_string()),
+                if settings.is_empty() { "the defaults".into() } else { settings.join(", ") }
+            )));
+        }
         blocks.push(Block::paragraph(format!(
             "Intervals have a confidence level of {} unless said otherwise; random numbers come from Philox 4x64-10 under seed {}, with {} replicates.",
             self.plan.level, self.plan.seed, self.plan.replicates
@@ -496,7 +525,15 @@ impl Reporter<'_> {
             }
             rows.push(vec![
                 result.id.clone(),
-                format!("as planned ({})", result.missing.word()),
+                if result.missing == result.indeterminate {
+                    format!("as planned ({})", result.missing.word())
+                } else {
+                    format!(
+                        "as planned (missing {}, indeterminate {})",
+                        result.missing.word(),
+                        result.indeterminate.word()
+                    )
+                },
                 estimate(&result.number),
                 result.number.n.to_string(),
             ]);
@@ -700,7 +737,11 @@ pub fn answer_blocks(answer: &Answer, caption: &str, blocks: &mut Vec<Block>) {
             .collect();
         let name = match step {
             1 => format!("{caption}: {}", table.name),
-            n => format!("{caption}: {} (one row in {n} of {}; all stand in result.json)", table.name, table.rows.len()),
+            n => format!(
+                "{caption}: {} (one row in {n} of {}; all stand in result.json)",
+                table.name,
+                table.rows.len()
+            ),
         };
         blocks.push(Block::table(name, &headings, &numeric, rows));
     }

@@ -19,6 +19,8 @@ use crate::table::Table;
 
 /// The first line of a summary.
 const FORMAT: &str = "candour-site-summary@v1";
+/// The most rows in one cell of a summary.
+const ROWS_MAX: u64 = 100_000_000;
 /// The most bins that are pooled: pairs of bins are compared.
 const BINS_MAX: usize = 20_000;
 
@@ -222,7 +224,21 @@ fn tell(
         .iter()
         .find(|(n, _)| n == "threshold")
         .and_then(|(_, v)| v.trim().parse::<f64>().ok());
-    let mut hidden = false;
+    // A share of few rows tells the cell as well as the cell itself.
+    let few = columns.iter().any(|(_, _, c)| match c {
+        Column::Binary(v) => {
+            let yes = v.iter().filter(|b| **b).count() as u64;
+            small(yes) || small(v.len() as u64 - yes)
+        }
+        _ => false,
+    });
+    let mut hidden = few;
+    if few {
+        out.withheld.push(format!(
+            "estimate: a class holds 1 to {} rows",
+            least.saturating_sub(1)
+        ));
+    }
     if let Some(truth) = binary("truth") {
         let call: Option<Vec<bool>> = binary("call").map(<[bool]>::to_vec).or_else(|| {
             let (score, t) = (real("score")?, threshold?);
@@ -433,6 +449,18 @@ impl Summary {
             ))
         })?;
         for endpoint in &summary.endpoints {
+            let counts = endpoint.counts.iter().flat_map(|c| c.cells());
+            let bins = endpoint
+                .histogram
+                .iter()
+                .flatten()
+                .flat_map(|b| [b.positive, b.negative]);
+            if counts.chain(bins).any(|n| n > ROWS_MAX) {
+                return Err(SiteError(format!(
+                    "endpoint `{}` counts more than {ROWS_MAX} rows in a cell",
+                    endpoint.id
+                )));
+            }
             for bin in endpoint.histogram.iter().flatten() {
                 bin.edges().ok_or_else(|| {
                     SiteError(format!(
@@ -608,7 +636,12 @@ fn pool_endpoint(
                 .push("The joint value covers only the sites that gave their counts.".into());
         }
         if let Some(entry) = entry {
-            out.joint = joint_counts(plan, endpoint, entry, &told)?;
+            match joint_counts(plan, endpoint, entry, &told) {
+                Ok(joint) => out.joint = joint,
+                Err(e) => out
+                    .notes
+                    .push(format!("The counts do not tell this number: {e}.")),
+            }
             out.joint_is = out.joint.as_ref().map(|_| "exact");
         }
     } else if with(|e| e.histogram.is_some()) > 0 {
@@ -618,7 +651,7 @@ fn pool_endpoint(
         }
         joint_scores(plan, endpoint, entry, &told, &mut out)?;
     } else if with(|e| e.sums.is_some()) > 0 {
-        joint_sums(plan, &told, &mut out);
+        joint_sums(plan, endpoint, &told, &mut out);
     }
     if plan.data.cluster.is_some() && out.joint.is_some() {
         out.notes.push("Clusters are not shared between sites: the interval of the joint value takes rows as independent; that of the random effects rests on the sites' own clustered errors.".into());
@@ -747,7 +780,12 @@ fn joint_scores(
             ("score".to_owned(), "score".to_owned(), Column::Real(score)),
         ];
         if let Some(entry) = entry {
-            out.joint = run(plan, endpoint, entry, columns, &[])?;
+            match run(plan, endpoint, entry, columns, &[]) {
+                Ok(joint) => out.joint = joint,
+                Err(e) => out
+                    .notes
+                    .push(format!("The histograms do not tell this number: {e}.")),
+            }
             out.joint_is = out.joint.as_ref().map(|_| "exact");
         }
         return Ok(());
@@ -801,8 +839,17 @@ fn binned_auc(bins: &[(f64, f64, u64, u64)], level: f64) -> Result<(Number, f64)
             );
         }
         // A bin holds its lower edge and not its upper one.
-        let above = if b_one { a.0 > b.0 } else { a.0 >= b.1 };
-        let below = if a_one { b.0 > a.0 } else { b.0 >= a.1 };
+        // The topmost bin holds infinite scores too.
+        let above = if b_one {
+            a.0 > b.0
+        } else {
+            a.0 >= b.1 && b.1.is_finite()
+        };
+        let below = if a_one {
+            b.0 > a.0
+        } else {
+            b.0 >= a.1 && a.1.is_finite()
+        };
         match (above, below) {
             (true, _) => (1.0, false),
             (_, true) => (0.0, false),
@@ -862,7 +909,22 @@ fn binned_auc(bins: &[(f64, f64, u64, u64)], level: f64) -> Result<(Number, f64)
     Ok((number, bound))
 }
 
-fn joint_sums(plan: &Plan, told: &[(&str, &EndpointSummary)], out: &mut PooledEndpoint) {
+fn joint_sums(
+    plan: &Plan,
+    endpoint: &Endpoint,
+    told: &[(&str, &EndpointSummary)],
+    out: &mut PooledEndpoint,
+) {
+    // Sums tell these two numbers exactly and no other.
+    let number = endpoint.number.as_deref();
+    let brier = endpoint.statistic == "brier" && matches!(number, None | Some("brier"));
+    let mean =
+        endpoint.statistic == "segmentation-summary" && matches!(number, None | Some("mean"));
+    if !(brier || mean) {
+        out.notes
+            .push("Sums do not tell this number; it is pooled by random effects.".into());
+        return;
+    }
     let sums: Vec<Sums> = told.iter().filter_map(|(_, e)| e.sums).collect();
     let n: u64 = sums.iter().map(|s| s.n).sum();
     let (sum, squares): (f64, f64) = (

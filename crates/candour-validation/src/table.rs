@@ -65,7 +65,10 @@ impl Table {
         let mut out = match ending.as_str() {
             "csv" | "tsv" | "txt" => Self::csv(name, &bytes),
             "jsonl" | "ndjson" => Self::json_lines(name, &bytes),
-            "parquet" => Self::parquet(name, bytes),
+            // The reader of Parquet panics on some damaged files.
+            "parquet" => std::panic::catch_unwind(|| Self::parquet(name, bytes)).unwrap_or_else(|_| {
+                Err(fault("cannot be read as Parquet: damaged; write it anew with plain columns".into()))
+            }),
             _ => Err(fault(
                 "the ending of the name says no format that is read; give .csv, .tsv, .jsonl, .ndjson or .parquet".into(),
             )),
@@ -201,7 +204,11 @@ impl Table {
         for row in reader.records() {
             let row = row.map_err(|e| unreadable(&e))?;
             let mut start = row.position().map_or(counted, |p| p.byte() as usize);
-            while text.as_bytes().get(start).is_some_and(|b| matches!(b, b'\r' | b'\n')) {
+            while text
+                .as_bytes()
+                .get(start)
+                .is_some_and(|b| matches!(b, b'\r' | b'\n'))
+            {
                 start += 1;
             }
             let between = text.as_bytes().get(counted..start).unwrap_or_default();
@@ -598,7 +605,18 @@ impl<'de> serde::Deserialize<'de> for Members {
                         match value {
                             serde_json::Value::Null => String::new(),
                             serde_json::Value::Bool(b) => b.to_string(),
-                            serde_json::Value::Number(n) => n.to_string(),
+                            serde_json::Value::Number(n) => {
+                                // Beyond 2^53 a whole number has lost digits, and keys may merge.
+                                let lost = n.as_f64().is_some_and(|v| {
+                                    n.is_f64() && v.fract() == 0.0 && v.abs() > 9.0e15
+                                });
+                                if lost {
+                                    return Err(A::Error::custom(
+                                        "a number is too long; write it as a text",
+                                    ));
+                                }
+                                n.to_string()
+                            }
                             serde_json::Value::String(s) => s.trim().to_owned(),
                             _ => return Err(A::Error::custom("a value is not plain")),
                         },
@@ -625,7 +643,10 @@ fn text_of<'a>(name: &str, bytes: &'a [u8]) -> Result<&'a str, TableError> {
         return Err(fault(None, "is empty; the first line names the columns"));
     }
     if bytes.contains(&0) {
-        return Err(fault(None, "holds null bytes: it is UTF-16 or no text; save it as UTF-8"));
+        return Err(fault(
+            None,
+            "holds null bytes: it is UTF-16 or no text; save it as UTF-8",
+        ));
     }
     std::str::from_utf8(bytes).map_err(|e| {
         let line = bytes
@@ -637,8 +658,15 @@ fn text_of<'a>(name: &str, bytes: &'a [u8]) -> Result<&'a str, TableError> {
 
 /// The separator that the header uses most: comma, semicolon or tab.
 fn separator_of(text: &str) -> u8 {
-    let header = text.lines().next().unwrap_or("");
-    let count = |c: char| header.matches(c).count();
+    let header = text.lines().find(|l| !l.trim().is_empty()).unwrap_or("");
+    // What stands within quotes separates nothing.
+    let count = |c: char| {
+        header
+            .split('"')
+            .step_by(2)
+            .map(|part| part.matches(c).count())
+            .sum::<usize>()
+    };
     let (comma, semicolon, tab) = (count(','), count(';'), count('\t'));
     if tab > comma && tab >= semicolon {
         b'\t'

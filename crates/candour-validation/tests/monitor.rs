@@ -46,6 +46,7 @@ fn decisions(from: u64, n: u64, make: impl Fn(u64, &mut Watched)) -> Vec<Watched
                 probability: Some(((i * 37) % 97 + 1) as f64 / 100.0),
                 truth: None,
                 overruled: None,
+                known_at: from + i,
             };
             make(i, &mut w);
             w
@@ -81,15 +82,16 @@ fn the_built_in_design_reads_and_watches_six_things() {
     );
     // Every watch can be read, of no decision and of many.
     assert_eq!(read(&d, &[], &[], 0).len(), 6);
-    let used = decisions(0, 400, |i, w| {
+    let make = |i: u64, w: &mut Watched| {
         w.truth = w.call;
         w.overruled = Some(false);
         w.refused = i % 40 == 3;
         if i % 25 == 7 {
             w.call = None;
         }
-    });
-    for reading in read(&d, &used, &decisions(0, 200, |_, _| ()), 0) {
+    };
+    let used = decisions(0, 400, make);
+    for reading in read(&d, &used, &decisions(0, 200, make), 0) {
         assert!(reading.answer.is_some(), "{reading:?}");
         assert!(!reading.alarm, "{reading:?}");
     }
@@ -328,13 +330,45 @@ fn designs_that_cannot_be_used_are_refused_with_their_place() {
     }
 }
 
+/// The reference standard of a hundred decisions becomes known after the last reading.
+#[test]
+fn truth_that_comes_late_alarms_when_it_is_known() {
+    let early = decisions(0, 100, |_, _| {});
+    let late = decisions(0, 100, |i, w| {
+        w.truth = w.call.map(|c| !c);
+        w.known_at = 101 + i;
+    });
+    let d = design(
+        "[[watch]]\nid = \"w\"\nof = \"error\"\nstatistic = \"monitor-cusum\"\n[watch.settings]\nkind = \"bernoulli\"\np0 = 0.1\np1 = 0.2\nh = 4.5\n",
+    );
+    let before = readings(&d, "m.toml", &early, &[], 0).unwrap();
+    assert!(!before[0].alarm);
+    let after = readings(&d, "m.toml", &late, &[], 101).unwrap();
+    assert!(after[0].alarm, "{:?}", after[0].alarmed_at);
+}
+
+/// A device that refuses everything is not in order because its chart has no centre.
+#[test]
+fn a_device_that_refuses_everything_does_not_pass() {
+    let used = decisions(0, 100, |_, w| {
+        w.refused = true;
+        w.call = None;
+        w.probability = None;
+    });
+    let list = readings(&built_in(), "b", &used, &[], 0).unwrap();
+    assert!(list[0].alarm || list[0].unjudged);
+    let validated = decisions(0, 100, |_, _| {});
+    let list = readings(&built_in(), "b", &used, &validated, 0).unwrap();
+    assert!(list[0].alarm);
+}
+
 #[test]
 fn settings_and_numbers_that_do_not_fit_are_refused() {
     let used = decisions(0, 60, |i, w| w.truth = w.call.map(|c| c != (i % 3 == 0)));
     for (watch, says) in [
         (
             "id = \"w\"\nof = \"error\"\nstatistic = \"monitor-cusum\"\n[watch.settings]\nkin = \"bernoulli\"",
-            "not a setting",
+            "is no setting of",
         ),
         (
             "id = \"w\"\nof = \"error\"\nstatistic = \"monitor-cusum\"\n[watch.settings]\nkind = \"gauss\"",
@@ -350,18 +384,15 @@ fn settings_and_numbers_that_do_not_fit_are_refused() {
         ),
         (
             "id = \"w\"\nof = \"probability\"\nstatistic = \"drift-psi\"",
-            "gives no number `alarms`",
+            "never alarms",
         ),
     ] {
-        let e = readings(
-            &design(&format!("[[watch]]\n{watch}\n")),
-            "m.toml",
-            &used,
-            &used,
-            0,
-        )
-        .unwrap_err()
-        .to_string();
+        let text =
+            format!("cases_per_year = 1000\nreference = \"validation\"\n[[watch]]\n{watch}\n");
+        let e = Monitoring::read("m.toml", &text)
+            .and_then(|d| readings(&d, "m.toml", &used, &used, 0))
+            .unwrap_err()
+            .to_string();
         assert!(
             e.starts_with("m.toml: watch `w`: ") && e.contains(says),
             "{e}"

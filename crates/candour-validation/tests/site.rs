@@ -568,7 +568,7 @@ proptest! {
         n in prop::option::of(any::<u64>()),
         value in -1e6f64..1e6,
         error in 1e-9f64..1e3,
-        cells in any::<[u64; 4]>(),
+        cells in prop::array::uniform4(0u64..=100_000_000),
         edges in (-1e3f64..1e3, 0.0f64..1e3),
         name in "[^\\p{C}]{1,20}",
     ) {

@@ -96,7 +96,12 @@ pub(crate) fn demo(args: &cli::Demo) -> Done {
             for line in validation::lines(plan, &answered.analysis) {
                 say(format_args!("   {line}"));
             }
-            reports.extend(paths.iter().filter(|p| p.extension().is_some_and(|e| e == "pdf")).cloned());
+            reports.extend(
+                paths
+                    .iter()
+                    .filter(|p| p.extension().is_some_and(|e| e == "pdf"))
+                    .cloned(),
+            );
         }
         let opened = regulation::open(&device.folder)?;
         let report = regulation::report(&opened)?;

@@ -106,9 +106,10 @@ pub(crate) fn monitor(args: &cli::Monitor) -> Done {
         }
         say(format_args!("wrote {}", path.display()));
     }
-    if list.iter().any(|r| r.alarm) {
+    if list.iter().any(|r| r.alarm || r.unjudged) {
         return Err(Failure::Wrong(
-            "a monitor alarms; look at the page, and open a problem report".into(),
+            "a monitor alarms or cannot be judged; look at the page, and open a problem report"
+                .into(),
         ));
     }
     Ok(())
@@ -129,6 +130,7 @@ fn watched(cases: &[SealedCase]) -> Vec<Watched> {
             probability: c.probability,
             truth: c.reference.map(|r| r == Reference::Positive),
             overruled: c.verdict.map(|v| v == Verdict::Overrule),
+            known_at: c.known_at,
         })
         .collect()
 }
@@ -155,12 +157,16 @@ fn line(r: &Reading) -> String {
 }
 
 fn page(list: &[Reading], decisions: usize, budget: Option<f64>, index: u64, at: &str) -> Document {
-    let alarms = list.iter().filter(|r| r.alarm).count();
+    let alarms = list.iter().filter(|r| r.alarm || r.unjudged).count();
     let items = list
         .iter()
         .map(|r| {
             let mut blocks = vec![Block::Verdict {
-                tone: if r.alarm { Tone::Bad } else { Tone::Plain },
+                tone: if r.alarm || r.unjudged {
+                    Tone::Bad
+                } else {
+                    Tone::Plain
+                },
                 text: line(r),
             }];
             if let Some(f) = r.false_alarms_per_year {
@@ -225,7 +231,10 @@ fn page(list: &[Reading], decisions: usize, budget: Option<f64>, index: u64, at:
         } else {
             (
                 Tone::Bad,
-                format!("{alarms} of {} monitors alarm.", list.len()),
+                format!(
+                    "{alarms} of {} monitors alarm or cannot be judged.",
+                    list.len()
+                ),
             )
         },
         sections: vec![Section {

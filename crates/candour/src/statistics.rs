@@ -22,10 +22,26 @@ use crate::{Done, cli, say};
 
 /// What words of a table mean, by commas: id, argument, help.
 const WORDS: &[(&str, &str, &str)] = &[
-    ("words.positive", "positive", "Words that mean positive, by commas"),
-    ("words.negative", "negative", "Words that mean negative, by commas"),
-    ("words.missing", "missing-words", "Words that mean that nothing is there, beside the empty cell"),
-    ("words.indeterminate", "indeterminate-words", "Words that say neither"),
+    (
+        "words.positive",
+        "positive",
+        "Words that mean positive, by commas",
+    ),
+    (
+        "words.negative",
+        "negative",
+        "Words that mean negative, by commas",
+    ),
+    (
+        "words.missing",
+        "missing-words",
+        "Words that mean that nothing is there, beside the empty cell",
+    ),
+    (
+        "words.indeterminate",
+        "indeterminate-words",
+        "Words that say neither",
+    ),
 ];
 
 /// The entry for masks, which are files and no columns.
@@ -206,11 +222,8 @@ fn bare(words: &impl Fn(&str) -> Option<Vec<String>>, handling: Handle) -> Plan 
             file_keys: Vec::new(),
             cluster: None,
             independent: None,
-            positive: words("positive")
-                .unwrap_or_else(|| list(&["1", "true", "yes", "positive"])),
-            negative: words("negative").unwrap_or_else(|| {
-                list(&["0", "false", "no", "negative"])
-            }),
+            positive: words("positive").unwrap_or_else(|| list(&["1", "true", "yes", "positive"])),
+            negative: words("negative").unwrap_or_else(|| list(&["0", "false", "no", "negative"])),
             missing: words("missing").unwrap_or_else(|| list(&["NA", "NaN", "nan", "?"])),
             exclude_unmatched: false,
             include: std::collections::BTreeMap::new(),
@@ -428,7 +441,11 @@ fn arguments(entry: &'static Entry, command: &'static str) -> Command {
             );
         for (id, long, what) in WORDS {
             // An entry that has such a setting of its own reads its own words.
-            if !entry.settings.iter().any(|s| s.name.replace('_', "-") == *long) {
+            if !entry
+                .settings
+                .iter()
+                .any(|s| s.name.replace('_', "-") == *long)
+            {
                 out = out.arg(Arg::new(*id).long(*long).value_name("WORDS").help(*what));
             }
         }
