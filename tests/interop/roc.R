@@ -32,7 +32,6 @@ for (file in commandArgs(trailingOnly = TRUE)) {
       best <- coords(r, "best", best.method = rule, best.weights = weights, ret = c("threshold", "sensitivity", "specificity"), transpose = FALSE)
       # Of equally good thresholds pROC gives all, from the lowest.
       for (column in names(best)) say(paste(rule, weights[1], column, sep = "_"), best[[column]][1])
-      say(paste(rule, weights[1], "ties", sep = "_"), nrow(best))
     }
   }
   if ("class" %in% names(d)) say("hand_till", suppressMessages(multiclass.roc(d$class, as.matrix(d[, c("a", "b", "c")])))$auc)

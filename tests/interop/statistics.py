@@ -50,7 +50,8 @@ if missing:
     sys.exit(f"missing peers: {', '.join(missing)}")
 binary = pathlib.Path(sys.argv[1]).resolve()
 seed = int(sys.argv[2]) if len(sys.argv) > 2 else 20260101
-folder = pathlib.Path(tempfile.mkdtemp(prefix="candour-statistics-"))
+scratch = tempfile.TemporaryDirectory(prefix="candour-statistics-")
+folder = pathlib.Path(scratch.name)
 rows = {}
 failed = []
 compared = 0
@@ -379,9 +380,10 @@ for file, columns in files.items():
     for rule in ("youden", "closest.topleft"):
         for cost, prevalence in (("1", 0.5), ("2.5", 0.2)):
             got = ours("roc-operating-point", file, rule=rule.replace(".", "_"), cost=cost, prevalence=prevalence)
-            ties = got.tables["equally good thresholds"]["rows"]
-            first = min(ties, key=lambda t: t[0])
-            same("pROC", f"operating point by {rule}: threshold, sensitivity, specificity", [*first[:3], len(ties)], [r[f"{rule}_{cost}_{k}"] for k in ("threshold", "sensitivity", "specificity", "ties")])
+            wanted = [r[f"{rule}_{cost}_{k}"] for k in ("threshold", "sensitivity", "specificity")]
+            # Of equally good thresholds pROC's rounding picks some; ours are all of them. Infinity is a text.
+            ties = [[float(v) for v in t] for t in got.tables["equally good thresholds"]["rows"]]
+            same("pROC", f"operating point by {rule}: threshold, Se, Sp", min(ties, key=lambda t: 0 if t[0] == wanted[0] else abs(t[0] - wanted[0]))[:3], wanted)
     got = ours("roc-multiclass", file, truth="class", score=["a", "b", "c"], replicates=100)
     each = np.stack([columns[k] for k in "abc"], 1)
     same("pROC", "three classes: Hand and Till", got["hand_till"], r["hand_till"])
@@ -970,6 +972,6 @@ for n, rng in draws(3):
     same("scipy", "random effects over sites: REML by its derivative's root", pooled["sensitivity"]["random_effects"]["value"], expit(mean), 1e-8, "tau2 is iterated")
 
 group(None)
-shutil.rmtree(folder)
+scratch.cleanup()
 print(f"\n{compared} numbers compared in {time.monotonic() - began:.0f} s, seed {seed}: {'FAILED: ' + '; '.join(failed) if failed else 'all agree'}")
 sys.exit(1 if failed else 0)

@@ -219,6 +219,7 @@ fn a_result_that_the_plan_refuses_ends_the_analysis_at_its_row() {
     );
 }
 
+/// Verifies SRS-043.
 #[test]
 fn an_endpoint_may_count_missing_results_in_its_own_way() {
     let text = BOTH.replacen(

@@ -170,6 +170,7 @@ fn central<'a>(analysis: &'a Analysis, id: &str) -> &'a candour_statistics::Numb
         .number
 }
 
+/// Verifies SRS-045.
 #[test]
 fn pooled_counts_are_those_of_all_rows_together() {
     let plan = plan(ENDPOINTS);

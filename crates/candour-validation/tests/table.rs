@@ -130,6 +130,7 @@ fn bytes_that_are_no_utf_8_are_refused_with_their_line() {
     }
 }
 
+/// Verifies SRS-044.
 #[test]
 fn a_ragged_row_is_refused_with_its_line_and_both_widths() {
     for (text, line, fields) in [

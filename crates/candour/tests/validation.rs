@@ -1,0 +1,335 @@
+//! Validation from the command line: the plan before the data, amendments, sites, single numbers.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::disallowed_methods
+)]
+
+mod common;
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::Path;
+use std::process::Output;
+
+use candour_ledger::View;
+use candour_record::{Digest, Event};
+use candour_statistics::catalogue;
+use common::{candour, root, text};
+
+const PLAN: &str = "examples/validation/validation.toml";
+const SCORES: &str = "examples/validation/scores.csv";
+const TRUTH: &str = "examples/validation/truth.csv";
+
+fn good(arguments: &[&str]) -> String {
+    let output = candour(arguments);
+    assert!(
+        output.status.success(),
+        "{arguments:?}: {}",
+        text(&output.stderr)
+    );
+    text(&output.stdout)
+}
+
+fn refused(output: &Output, code: i32, says: &str) {
+    let said = text(&output.stderr);
+    assert_eq!(output.status.code(), Some(code), "{said}");
+    assert!(said.contains(says), "{said}");
+    assert!(!said.contains("panicked"), "{said}");
+}
+
+fn events(workspace: &Path) -> Vec<Event> {
+    View::open(&workspace.join("ledger"))
+        .unwrap()
+        .records()
+        .unwrap()
+        .into_iter()
+        .map(|(_, r)| r.event)
+        .collect()
+}
+
+/// Verifies SRS-042.
+#[test]
+fn the_plan_is_sealed_before_its_data_and_a_changed_one_needs_a_reason() {
+    let dir = tempfile::tempdir().unwrap();
+    let (ws, out) = (dir.path().join("ws"), dir.path().join("out"));
+    let (ws_text, out_text) = (ws.to_str().unwrap(), out.to_str().unwrap());
+    // Sealed while the data are not there: the plan stays, and nothing else.
+    refused(
+        &candour(&[
+            "validate",
+            PLAN,
+            "--data",
+            "not-there.csv",
+            "--workspace",
+            ws_text,
+            "--out",
+            out_text,
+        ]),
+        2,
+        "not-there.csv",
+    );
+    assert!(matches!(
+        events(&ws).as_slice(),
+        [Event::Opened(_), Event::AnalysisPlanned(_)]
+    ));
+    let all = [
+        "validate",
+        PLAN,
+        "--data",
+        SCORES,
+        "--data",
+        TRUTH,
+        "--workspace",
+        ws_text,
+        "--out",
+        out_text,
+    ];
+    good(&all);
+    let sealed = events(&ws);
+    let [
+        _,
+        Event::AnalysisPlanned(plan),
+        Event::DataEntered(data),
+        Event::Analysed(result),
+    ] = sealed.as_slice()
+    else {
+        panic!("{sealed:?}");
+    };
+    assert_eq!(plan.plan, Digest::of(&fs::read(root().join(PLAN)).unwrap()));
+    assert_eq!(
+        data.files[0].digest,
+        Digest::of(&fs::read(root().join(SCORES)).unwrap())
+    );
+    assert_eq!(data.openings, 0);
+    let json = fs::read(out.join("result.json")).unwrap();
+    assert_eq!(result.result, Digest::of(&json));
+    for (name, begins) in [("report.html", "<!doctype html>"), ("report.pdf", "%PDF")] {
+        assert!(
+            fs::read(out.join(name))
+                .unwrap()
+                .starts_with(begins.as_bytes())
+        );
+    }
+    // The same data again: allowed, and counted.
+    good(&all);
+    assert!(matches!(&events(&ws)[4], Event::DataEntered(d) if d.openings == 1));
+    // A changed plan under the same title.
+    let changed = dir.path().join("validation.toml");
+    let words = fs::read_to_string(root().join(PLAN)).unwrap();
+    fs::write(
+        &changed,
+        words.replace("at_least = 0.75", "at_least = 0.70"),
+    )
+    .unwrap();
+    let mut again = all;
+    again[1] = changed.to_str().unwrap();
+    refused(&candour(&again), 2, "[amendment]");
+    let amendment = format!(
+        "[amendment]\nof = \"{}\"\nreason = \"The comparator's area was misread.\"\n",
+        plan.plan
+    );
+    fs::write(
+        &changed,
+        words
+            .replace("at_least = 0.75", "at_least = 0.70")
+            .replace("[report]", &format!("{amendment}[report]")),
+    )
+    .unwrap();
+    good(&again);
+    let last = events(&ws);
+    assert!(last.iter().any(
+        |e| matches!(e, Event::AnalysisPlanned(p) if p.amends.is_some() && p.reason.is_some())
+    ));
+    assert!(
+        fs::read_to_string(out.join("report.html"))
+            .unwrap()
+            .contains("The comparator&#39;s area was misread.")
+    );
+}
+
+/// Verifies SRS-046.
+#[test]
+fn the_same_plan_and_data_give_the_same_digits_on_any_number_of_threads() {
+    let digits = |threads: &str| {
+        let dir = tempfile::tempdir().unwrap();
+        let output = std::process::Command::new(common::BINARY)
+            .current_dir(root())
+            .env("RAYON_NUM_THREADS", threads)
+            .args([
+                "validate", PLAN, "--data", SCORES, "--data", TRUTH, "--json", "--out",
+            ])
+            .arg(dir.path())
+            .output()
+            .unwrap();
+        assert!(output.status.success());
+        output.stdout
+    };
+    assert_eq!(digits("1"), digits("3"));
+}
+
+#[test]
+fn summaries_of_sites_are_pooled_only_with_their_keys_and_unchanged() {
+    let dir = tempfile::tempdir().unwrap();
+    let (mut files, mut keys) = (Vec::new(), Vec::new());
+    let scores = fs::read_to_string(root().join(SCORES)).unwrap();
+    let truth = fs::read_to_string(root().join(TRUTH)).unwrap();
+    for hospital in ["A", "B", "C"] {
+        let here: Vec<&str> = scores
+            .lines()
+            .filter(|l| l.starts_with("nodule") || l.split(',').nth(2) == Some(hospital))
+            .collect();
+        let names: BTreeSet<&str> = here.iter().filter_map(|l| l.split(',').next()).collect();
+        let known: Vec<&str> = truth
+            .lines()
+            .filter(|l| l.split(',').next().is_some_and(|n| names.contains(n)))
+            .collect();
+        let own = dir.path().join(hospital);
+        fs::create_dir(&own).unwrap();
+        fs::write(own.join("s.csv"), here.join("\n")).unwrap();
+        fs::write(own.join("t.csv"), known.join("\n")).unwrap();
+        let path = |name: &str| own.join(name).to_str().unwrap().to_owned();
+        let said = good(&[
+            "validate",
+            PLAN,
+            "--data",
+            &path("s.csv"),
+            "--data",
+            &path("t.csv"),
+            "--workspace",
+            &path("ws"),
+            "--site",
+            hospital,
+            "--out",
+            &path("out"),
+        ]);
+        let key = said
+            .lines()
+            .find_map(|l| l.strip_prefix("signed with "))
+            .unwrap();
+        keys.push(key.to_owned());
+        files.push(path("out/site-summary.txt"));
+    }
+    let note = fs::read_to_string(&files[0]).unwrap();
+    assert!(!note.contains("N0001") && !note.contains("P000"), "{note}");
+    let pooled = dir.path().join("pooled");
+    let mut arguments: Vec<&str> = vec!["pool"];
+    arguments.extend(files.iter().map(String::as_str));
+    arguments.extend(["--plan", PLAN, "--json", "--out", pooled.to_str().unwrap()]);
+    for key in &keys {
+        arguments.extend(["--key", key]);
+    }
+    let answer: serde_json::Value = serde_json::from_str(&good(&arguments)).unwrap();
+    assert_eq!(answer["pooled"]["sites"].as_array().unwrap().len(), 3);
+    // The counts of all rows together, by the very statistic.
+    let whole: serde_json::Value = serde_json::from_str(&good(&[
+        "validate",
+        PLAN,
+        "--data",
+        SCORES,
+        "--data",
+        TRUTH,
+        "--json",
+        "--out",
+        pooled.to_str().unwrap(),
+    ]))
+    .unwrap();
+    let joint = |id: &str| {
+        answer["pooled"]["endpoints"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .find(|e| e["id"] == id)
+            .unwrap()["joint"]["value"]
+            .as_f64()
+            .unwrap()
+    };
+    let central = whole["endpoints"][1]["number"]["value"].as_f64().unwrap();
+    assert!((joint("sensitivity") - central).abs() < 1e-12);
+    fs::write(&files[1], note.replace("\"site\":\"A\"", "\"site\":\"B\"")).unwrap();
+    refused(&candour(&arguments), 1, "signed by none of the keys");
+}
+
+/// Verifies SRS-041.
+#[test]
+fn every_entry_of_the_catalogue_says_what_it_is_and_takes_arguments_that_can_be_told_apart() {
+    let taken = [
+        "data",
+        "html",
+        "json",
+        "help",
+        "positive",
+        "negative",
+        "missing-results",
+        "missing-words",
+        "list",
+    ];
+    let mut ids = BTreeSet::new();
+    for entry in catalogue::entries() {
+        assert!(ids.insert(entry.id), "{} twice", entry.id);
+        for words in [
+            entry.title,
+            entry.formula,
+            entry.source,
+            entry.assumptions,
+            entry.compared_with,
+        ] {
+            assert!(!words.trim().is_empty(), "{}", entry.id);
+        }
+        let mut names = BTreeSet::new();
+        for name in entry
+            .roles
+            .iter()
+            .map(|r| r.name)
+            .chain(entry.settings.iter().map(|s| s.name))
+        {
+            let flag = name.replace('_', "-");
+            assert!(names.insert(flag.clone()), "{}: {name} twice", entry.id);
+            assert!(!taken.contains(&flag.as_str()), "{}: {name}", entry.id);
+        }
+        for setting in entry.settings {
+            if let Some(default) = setting.default {
+                catalogue::check_setting(setting, default)
+                    .unwrap_or_else(|e| panic!("{}: {e}", entry.id));
+            }
+        }
+    }
+    let listed = good(&["statistics", "--list"]);
+    assert!(ids.iter().all(|id| listed.contains(id)));
+}
+
+#[test]
+fn one_number_needs_no_plan() {
+    let answer: serde_json::Value = serde_json::from_str(&good(&[
+        "statistics",
+        "proportion",
+        "--successes",
+        "81",
+        "--trials",
+        "263",
+        "--json",
+    ]))
+    .unwrap();
+    // Newcombe 1998, table I, method 3: 0.2553 to 0.3662.
+    let interval = &answer["answer"]["numbers"][0]["interval"];
+    assert!((interval["lower"].as_f64().unwrap() - 0.2553).abs() < 5e-5);
+    assert!((interval["upper"].as_f64().unwrap() - 0.3662).abs() < 5e-5);
+    refused(&candour(&["statistics", "roc-acu"]), 2, "roc-auc");
+    refused(
+        &candour(&[
+            "statistics",
+            "roc-auc",
+            "--data",
+            SCORES,
+            "--truth",
+            "hospital",
+            "--score",
+            "ai",
+        ]),
+        3,
+        "scores.csv:2",
+    );
+    refused(&candour(&["validate"]), 2, "give a plan");
+}
