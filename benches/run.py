@@ -3,13 +3,15 @@
     pip install onnxruntime numpy; python3 benches/run.py
 
 Peers, in the same run on the same machine: onnxruntime on the same network, SQLite (full
-synchronous) and a plain file with fsync for appends. The builds take a quarter of an hour on two cores."""
+synchronous) and a plain file with fsync for appends; for the statistics those of run_statistics.py, which
+runs alone too. The builds take a quarter of an hour on two cores."""
 import json
 import os
 import pathlib
 import platform
 import sqlite3
 import subprocess
+import sys
 import tempfile
 import time
 
@@ -25,7 +27,7 @@ with tempfile.TemporaryDirectory() as d:
         began = time.perf_counter()
         subprocess.run(["cargo", *command, "--locked", "-q"], cwd=root, check=True, env=os.environ | {"CARGO_TARGET_DIR": d})
         built[what] = time.perf_counter() - began
-bench = subprocess.run(["cargo", "bench", "-q", "-p", "candour-benches"], cwd=root, capture_output=True, text=True, check=True)
+bench = subprocess.run(["cargo", "bench", "-q", "-p", "candour-benches", "--bench", "side_by_side"], cwd=root, capture_output=True, text=True, check=True)
 ours = json.loads([l for l in bench.stdout.splitlines() if l.startswith("{")][-1])
 
 options = ort.SessionOptions()
@@ -94,3 +96,5 @@ lines += ["", "## Build and demonstration", "", "| what | seconds |", "|---|---:
 lines += [f"| {what} | {seconds:.0f} |" for what, seconds in built.items()]
 (root / "benches/RESULTS.md").write_text("\n".join(lines) + "\n")
 print("\n".join(lines))
+# The statistics against theirs: a section of its own at the end.
+subprocess.run([sys.executable, root / "benches/run_statistics.py"], check=True)

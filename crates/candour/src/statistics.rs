@@ -200,7 +200,7 @@ fn run(rest: &[OsString], command: &'static str, which: impl Fn(&Entry) -> bool)
     };
     let (answer, counted) = analysis::single(&plan, &table, &endpoint).map_err(|e| match e {
         analysis::AnalysisError::Endpoint { what, .. } => Failure::Misuse(what),
-        other => Failure::Misuse(other.to_string()),
+        other => other.into(),
     })?;
     let has_data = matches.get_one::<PathBuf>("data").is_some();
     show(

@@ -1,3 +1,5 @@
+//! Reader studies against published output, definitions in R, and their own properties.
+
 #![allow(
     clippy::collapsible_if,
     reason = "a guard that does not hold is no failure"
