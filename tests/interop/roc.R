@@ -30,7 +30,7 @@ for (file in commandArgs(trailingOnly = TRUE)) {
   for (rule in c("youden", "closest.topleft")) {
     for (weights in list(c(1, 0.5), c(2.5, 0.2))) {
       best <- coords(r, "best", best.method = rule, best.weights = weights, ret = c("threshold", "sensitivity", "specificity"), transpose = FALSE)
-      # Of equally good thresholds pROC gives all, from the lowest.
+      # Of equally good thresholds the lowest of those that pROC finds.
       for (column in names(best)) say(paste(rule, weights[1], column, sep = "_"), best[[column]][1])
     }
   }

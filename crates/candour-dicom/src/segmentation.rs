@@ -35,8 +35,10 @@ pub struct SegmentationMask {
     pub pixel_spacing_mm: [f64; 2],
     /// Direction of a row (towards growing column), then of a column (Image Orientation (Patient)).
     pub orientation: [[f64; 3]; 2],
-    /// Distance between slices, mm, where the object states it; else its slice thickness.
+    /// Distance between slices, mm, where the object states it.
     pub slice_spacing_mm: Option<f64>,
+    /// Thickness of a slice, mm, where the object states it.
+    pub slice_thickness_mm: Option<f64>,
     /// The slices, by position along the normal. Empty slices are often left out.
     pub slices: Vec<MaskSlice>,
     /// Numbers of the segments that the object describes.
@@ -111,6 +113,7 @@ pub fn read_segmentation(
         pixel_spacing_mm: [0.0; 2],
         orientation: [[0.0; 3]; 2],
         slice_spacing_mm: None,
+        slice_thickness_mm: None,
         slices: Vec::new(),
         segments,
         fractional: (kind == "FRACTIONAL").then_some(full),

@@ -410,6 +410,10 @@ impl Placed {
         let step = match mask.slice_spacing_mm.filter(|s| *s > 0.0) {
             Some(stated) if apart.is_infinite() || stated <= apart * 1.001 => stated,
             _ if apart.is_finite() => apart,
+            // One slice alone: its thickness is all there is.
+            _ if mask.slice_thickness_mm.is_some_and(|t| t > 0.0) => {
+                mask.slice_thickness_mm.unwrap_or(1.0)
+            }
             _ => {
                 return Err(wrong(
                     "has one slice and states neither SpacingBetweenSlices nor SliceThickness"
