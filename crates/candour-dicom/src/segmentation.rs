@@ -155,8 +155,10 @@ pub fn read_segmentation(
                 tags::PIXEL_MEASURES_SEQUENCE,
                 tags::SPACING_BETWEEN_SLICES,
             )
-            .or_else(|| group(frame, tags::PIXEL_MEASURES_SEQUENCE, tags::SLICE_THICKNESS))
             .and_then(|v| v.first().copied());
+            out.slice_thickness_mm =
+                group(frame, tags::PIXEL_MEASURES_SEQUENCE, tags::SLICE_THICKNESS)
+                    .and_then(|v| v.first().copied());
         } else if out.pixel_spacing_mm != [row, column] || out.orientation != orientation {
             return Err(DicomError::Misuse(
                 "frames of the segmentation differ in spacing or orientation; a mask has one grid"
