@@ -54,11 +54,12 @@ fn answer((seconds, values): (f64, Vec<f64>)) -> Value {
 
 /// The scores of the positives, then those of the negatives.
 fn by_class(truth: &[bool], score: &[f64]) -> [Vec<f64>; 2] {
-    let of = |class: bool| {
-        let rows = truth.iter().zip(score).filter(|(t, _)| **t == class);
-        rows.map(|(_, s)| *s).collect()
-    };
-    [of(true), of(false)]
+    let positive = truth.iter().filter(|t| **t).count();
+    let mut classes = [positive, truth.len() - positive].map(Vec::with_capacity);
+    for (t, s) in truth.iter().zip(score) {
+        classes[usize::from(!*t)].push(*s);
+    }
+    classes
 }
 
 fn columns(job: &str, folder: &Path, request: &Value) -> Value {
