@@ -368,7 +368,7 @@ for file, columns in files.items():
     got = ours("roc-compare-paired", file, score=["score", "other"])
     same("pROC", "two areas on the same cases by DeLong: z and p", [got["z"], got["p_value"]], [r["paired_z"], r["paired_p"]])
     same("pROC", "correlation of two areas", got["correlation"], r["covariance"] / np.sqrt(r["variance"]) / got.error("auc_other"))
-    got = ours("roc-compare-unpaired", file, group="group")
+    got = ours("roc-compare-unpaired", file, group="group", reference_group="y")
     if 1 in (got["auc_x"], got["auc_y"]):  # DeLong's variance of a perfect area is 0 and says nothing: refused
         holds("pROC", "areas in two groups, one perfect: no p-value", got["p_value"] is None)
     else:

@@ -7,12 +7,17 @@ use std::collections::BTreeMap;
 use crate::catalogue::{
     CLUSTER, Entry, Group, Kind, LEVEL, Need, Role, SCORE, Sample, Setting, SettingKind, TRUTH,
 };
-use crate::clustered::{ClusterTotal, ClusteredMethod, clustered_interval, clustered_proportion};
+use crate::clustered::{
+    ClusterTotal, ClusteredMethod, clustered_interval, clustered_proportion, few_clusters_note,
+};
+use crate::comparison::{
+    OddsRatioMethod, RatioMethod, attach, odds_ratio_interval, ratio_interval, ratio_number,
+};
 use crate::distribution::{chi_squared_tail, normal_tail, two_sided_z};
 use crate::number::{Answer, Cell, Curve, Figure, Interval, Number, StatisticsError, Table};
 use crate::proportion::{
-    Alternative, Bound, METHOD, ProportionMethod, binomial_test, method_note, proportion_interval,
-    proportion_number, score_test,
+    Alternative, Bound, CLUSTERED_METHOD, METHOD, ProportionMethod, binomial_test, idle,
+    method_note, proportion_interval, proportion_number, score_test,
 };
 
 /// Counts of a 2x2 table of call against truth. Whole numbers, kept as reals for the arithmetic.
@@ -54,6 +59,10 @@ impl Confusion {
 
     fn total(&self) -> f64 {
         self.tp + self.fp + self.missed + self.tn
+    }
+
+    fn has_empty_cell(&self) -> bool {
+        [self.tp, self.fp, self.missed, self.tn].contains(&0.0)
     }
 }
 
@@ -272,10 +281,14 @@ impl Measure {
 
     /// Variance by the delta method from the multinomial table, or from the tables of whole
     /// clusters with the factor m / (m - 1), of the measure (of its logarithm for likelihood ratios
-    /// and odds ratio, which gives the intervals of Simel, Samsa and Matchar 1991). `None` where a
-    /// needed cell is empty or the variance vanishes.
+    /// and odds ratio, which gives the intervals of Simel, Samsa and Matchar 1991). `None` where the
+    /// variance vanishes, and of a ratio or the MCC where any cell is empty: then sensitivity or
+    /// specificity is 0 or 1, and its share of the variance is 0 and no estimate.
     #[must_use]
     pub fn variance(self, t: &Confusion, clusters: Option<&[Confusion]>) -> Option<f64> {
+        if (self.is_ratio() || self == Self::Matthews) && t.has_empty_cell() {
+            return None;
+        }
         let g = self.gradient(t)?;
         let dot = |c: &Confusion| -> f64 {
             g.iter()
@@ -384,10 +397,14 @@ pub fn measure_number(
     let mut number = Number::plain(name, definition, value, n);
     let variance = measure.variance(table, clusters);
     if measure.is_ratio() {
-        if value == 0.0 || value.is_infinite() {
-            // An infinite ratio is no estimate; zero is, but neither has a logarithm.
-            let reason = "a cell of the table is empty, so the logarithm has no variance; see `likelihood-ratios` for a score interval";
-            return Ok(if value == 0.0 {
+        if table.has_empty_cell() {
+            let reason = if clusters.is_some() {
+                "a cell of the table is empty, so the logarithm of the ratio has no sound variance; no other interval takes clusters"
+            } else {
+                "a cell of the table is empty, so the logarithm of the ratio has no sound variance; `likelihood-ratios` with interval score gives an interval"
+            };
+            // An infinite ratio is no estimate.
+            return Ok(if value.is_finite() {
                 number.without_interval(reason)
             } else {
                 Number::none(
@@ -489,6 +506,10 @@ pub fn measure_number(
                     },
                 )
             }
+            None if measure == Measure::Matthews && table.has_empty_cell() => number
+                .without_interval(
+                    "a cell of the table is empty, so the delta method has no sound variance",
+                ),
             None => number.without_interval("the variance of the delta method vanishes here"),
         }),
     }
@@ -514,12 +535,12 @@ fn empty_reason(measure: Measure, t: &Confusion) -> &'static str {
 /// A predictive value at a stated prevalence.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct PredictiveValue {
-    /// The value.
-    pub value: f64,
-    /// Variance of its logit.
-    pub logit_variance: f64,
-    /// Its interval, made on the logit scale.
-    pub interval: Interval,
+    /// The value; none where no case would be called so.
+    pub value: Option<f64>,
+    /// Variance of its logit; none at a value of 0 or 1.
+    pub logit_variance: Option<f64>,
+    /// Its interval, made on the logit scale; none where the variance is.
+    pub interval: Option<Interval>,
 }
 
 /// Where the prevalence comes from.
@@ -533,11 +554,11 @@ pub enum Prevalence {
 
 /// Positive and negative predictive value at a prevalence, with intervals on the logit scale
 /// (Mercaldo, Lau and Zhou 2007). `adjusted` adds z^2 / 2 to each cell, as they advise when
-/// sensitivity or specificity is 1.
+/// sensitivity or specificity is 1. Each of the two has its own value and interval, whatever the other
+/// lacks.
 ///
 /// # Errors
-/// Not estimable when a class is empty, or when an unadjusted sensitivity or specificity is 0 or 1
-/// in a way that leaves no logit; refused when the prevalence lies outside (0, 1).
+/// Not estimable when a class is empty; refused when the prevalence lies outside (0, 1).
 pub fn predictive_values(
     table: &Confusion,
     prevalence: Prevalence,
@@ -580,34 +601,34 @@ pub fn predictive_values(
     );
     let (n1, n0) = (tp + missed, fp + tn);
     let (se, sp) = (tp / n1, tn / n0);
-    let value = |odds_log: f64, variance: f64| -> Result<PredictiveValue, StatisticsError> {
-        if !(odds_log.is_finite() && variance.is_finite() && variance > 0.0) {
-            return Err(StatisticsError::not_estimable(
-                "a cell of the table is empty, so the logit has no variance; set `adjusted`",
-            ));
-        }
+    let value = |hit: f64, other: f64, variance: f64| {
+        // At the prevalence p: hit = P(truth as called, called), other = P(truth otherwise, called).
+        let value = (hit + other > 0.0).then(|| hit / (hit + other));
+        let sound = hit > 0.0 && other > 0.0 && variance.is_finite() && variance > 0.0;
         let expit = |x: f64| 1.0 / (1.0 + (-x).exp());
-        let half = z * variance.sqrt();
-        Ok(PredictiveValue {
-            value: expit(odds_log),
-            logit_variance: variance,
-            interval: Interval {
-                lower: expit(odds_log - half),
-                upper: expit(odds_log + half),
+        let (logit, half) = ((hit / other).ln(), z * variance.sqrt());
+        PredictiveValue {
+            value,
+            logit_variance: sound.then_some(variance),
+            interval: sound.then(|| Interval {
+                lower: expit(logit - half),
+                upper: expit(logit + half),
                 level,
-            },
-        })
+            }),
+        }
     };
-    let logit = (p / (1.0 - p)).ln();
-    let positive = value(
-        logit + (se / (1.0 - sp)).ln(),
-        (1.0 - se) / tp + sp / fp + extra,
-    )?;
-    let negative = value(
-        -logit + (sp / (1.0 - se)).ln(),
-        se / missed + (1.0 - sp) / tn + extra,
-    )?;
-    Ok((positive, negative))
+    Ok((
+        value(
+            p * se,
+            (1.0 - p) * fp / n0,
+            (1.0 - se) / tp + sp / fp + extra,
+        ),
+        value(
+            (1.0 - p) * sp,
+            p * missed / n1,
+            se / missed + (1.0 - sp) / tn + extra,
+        ),
+    ))
 }
 
 /// What partial verification lets one estimate.
@@ -770,13 +791,30 @@ fn run_accuracy(sample: &Sample) -> Result<Answer, StatisticsError> {
             "variances by the ratio estimator over {} clusters; each measure counts the clusters that have cases for it",
             clusters.len()
         ));
+        idle(&mut answer, sample, "method", "wilson", CLUSTERED_METHOD);
+        idle(
+            &mut answer,
+            sample,
+            "f1_interval",
+            "wilson-transformed",
+            "with clusters F1 has the delta method",
+        );
         for measure in [Measure::Sensitivity, Measure::Specificity] {
             let naive = measure.variance(&table, None);
             let honest = measure.variance(&table, Some(clusters));
             let name = format!("design_effect_{}", measure.name());
             let n = measure.proportion(&table).map_or(0, |(_, n)| n as usize);
+            few_clusters(&mut answer, measure, clusters);
             answer.numbers.push(match (naive, honest) {
-                (Some(a), Some(b)) => Number::plain(name, "design-effect.rao-scott-1992", b / a, n),
+                (Some(a), Some(b)) => {
+                    if b < a {
+                        answer.notes.push(format!(
+                            "the design effect of {} is below 1: its outcomes differ more within clusters than chance would",
+                            measure.name()
+                        ));
+                    }
+                    Number::plain(name, "design-effect.rao-scott-1992", b / a, n)
+                }
                 _ => Number::none(
                     name,
                     "design-effect.rao-scott-1992",
@@ -820,6 +858,14 @@ fn run_accuracy(sample: &Sample) -> Result<Answer, StatisticsError> {
     Ok(answer)
 }
 
+/// A note where few clusters hold cases of the class that the measure is about.
+fn few_clusters(answer: &mut Answer, measure: Measure, clusters: &[Confusion]) {
+    let used = clusters.iter().filter(|c| measure.touches(c)).count();
+    answer
+        .notes
+        .extend(few_clusters_note(used).map(|note| format!("{}: {note}", measure.name())));
+}
+
 fn confusion_table(t: &Confusion) -> Table {
     let row = |name: &str, a: f64, b: f64| {
         vec![
@@ -858,12 +904,16 @@ fn run_goals(sample: &Sample) -> Result<Answer, StatisticsError> {
     };
     let level = 1.0 - 2.0 * alpha;
     let mut numbers = Vec::new();
+    let mut answer = Answer::default();
     let mut worst: Option<f64> = Some(0.0);
     for (measure, goal) in [
         (Measure::Sensitivity, sample.real("sensitivity_goal")),
         (Measure::Specificity, sample.real("specificity_goal")),
     ] {
         let number = measure_number(measure, &table, clusters.as_deref(), level, method, false)?;
+        if let Some(clusters) = &clusters {
+            few_clusters(&mut answer, measure, clusters);
+        }
         let (x, n) = measure.proportion(&table).unwrap_or((0.0, 0.0));
         let name = format!("p_value_{}", measure.name());
         let (result, definition) = match &clusters {
@@ -898,7 +948,6 @@ fn run_goals(sample: &Sample) -> Result<Answer, StatisticsError> {
         )?);
     }
     let n = table.total() as usize;
-    let mut answer = Answer::default();
     match worst {
         Some(p) => {
             answer.numbers.push(Number::plain(
@@ -931,6 +980,10 @@ fn run_goals(sample: &Sample) -> Result<Answer, StatisticsError> {
     answer.notes.push(format!(
         "both goals must be exceeded at one-sided {alpha}; alpha is not split, and the power is at most that of the weaker test"
     ));
+    if clusters.is_some() {
+        idle(&mut answer, sample, "method", "wilson", CLUSTERED_METHOD);
+        answer.notes.push("with clusters the tests are Wald tests by the ratio estimator (`test` concerns independent rows), and the intervals Wilson's at the effective sample size: near a boundary the two may disagree".into());
+    }
     answer.tables.push(confusion_table(&table));
     Ok(answer)
 }
@@ -957,31 +1010,56 @@ fn run_predictive(sample: &Sample) -> Result<Answer, StatisticsError> {
     };
     let n = table.total() as usize;
     let mut answer = Answer::default();
-    let (mut numbers, p) = match predictive_values(&table, prevalence, level, adjusted) {
+    let names = ["ppv", "npv"];
+    match predictive_values(&table, prevalence, level, adjusted) {
         Ok((ppv, npv)) => {
-            let number = |name: &str, v: PredictiveValue| {
-                Number::plain(name, format!("{name}.prevalence-{origin}"), v.value, n)
-                    .with_standard_error(v.logit_variance.sqrt() * v.value * (1.0 - v.value))
-                    .with_interval(v.interval, method)
-            };
-            (vec![number("ppv", ppv), number("npv", npv)], true)
+            for (name, v) in names.into_iter().zip([ppv, npv]) {
+                let definition = format!("{name}.prevalence-{origin}");
+                answer
+                    .numbers
+                    .push(match (v.value, v.logit_variance, v.interval) {
+                        (Some(value), Some(variance), Some(interval)) => {
+                            Number::plain(name, definition, value, n)
+                                .with_standard_error(variance.sqrt() * value * (1.0 - value))
+                                .with_interval(interval, method)
+                        }
+                        (Some(value), ..) => Number::plain(name, definition, value, n)
+                            .without_interval(
+                                "a cell of the table is empty, so the logit has no variance; set `adjusted`",
+                            ),
+                        (None, ..) => Number::none(
+                            name,
+                            definition,
+                            n,
+                            if name == "ppv" {
+                                "nothing was called positive"
+                            } else {
+                                "nothing was called negative"
+                            },
+                        ),
+                    });
+            }
+            if !adjusted && table.has_empty_cell() {
+                answer.notes.push("sensitivity or specificity is 0 or 1 here, and an interval takes it as certain: set `adjusted`".into());
+            }
+            if adjusted {
+                answer
+                    .notes
+                    .push("z^2 / 2 is added to each cell, so values move towards one half".into());
+            }
         }
-        Err(StatisticsError::NotEstimable(reason)) => (
-            ["ppv", "npv"]
-                .map(|name| {
-                    Number::none(
-                        name,
-                        format!("{name}.prevalence-{origin}"),
-                        n,
-                        reason.clone(),
-                    )
-                })
-                .to_vec(),
-            false,
-        ),
+        Err(StatisticsError::NotEstimable(reason)) => {
+            answer.numbers.extend(names.map(|name| {
+                Number::none(
+                    name,
+                    format!("{name}.prevalence-{origin}"),
+                    n,
+                    reason.clone(),
+                )
+            }));
+        }
         Err(other) => return Err(other),
-    };
-    answer.numbers.append(&mut numbers);
+    }
     match prevalence {
         Prevalence::Stated(v) => {
             answer
@@ -1006,11 +1084,6 @@ fn run_predictive(sample: &Sample) -> Result<Answer, StatisticsError> {
             );
         }
     }
-    if p && adjusted {
-        answer
-            .notes
-            .push("z^2 / 2 is added to each cell, so values move towards one half".into());
-    }
     answer.tables.push(confusion_table(&table));
     Ok(answer)
 }
@@ -1020,12 +1093,19 @@ fn run_likelihood(sample: &Sample) -> Result<Answer, StatisticsError> {
     let table = Confusion::count(sample.binary("truth"), &calls(sample)?)?;
     let n = table.total() as usize;
     let (diseased, healthy) = (table.tp + table.missed, table.fp + table.tn);
+    let (tp, fp, missed, tn) = (
+        table.tp as u64,
+        table.fp as u64,
+        table.missed as u64,
+        table.tn as u64,
+    );
     let mut answer = Answer::default();
-    for (measure, x1, x2) in [
-        (Measure::PositiveLikelihoodRatio, table.tp, table.fp),
-        (Measure::NegativeLikelihoodRatio, table.missed, table.tn),
+    for measure in [
+        Measure::PositiveLikelihoodRatio,
+        Measure::NegativeLikelihoodRatio,
+        Measure::DiagnosticOddsRatio,
     ] {
-        let mut number = measure_number(
+        let log = measure_number(
             measure,
             &table,
             None,
@@ -1033,35 +1113,67 @@ fn run_likelihood(sample: &Sample) -> Result<Answer, StatisticsError> {
             ProportionMethod::Wilson,
             false,
         )?;
-        if sample.word("interval") == "score" {
-            let score = crate::comparison::ratio_interval(
-                (x1 as u64, diseased as u64),
-                (x2 as u64, healthy as u64),
-                level,
-                crate::comparison::RatioMethod::Koopman,
-            );
-            number = match score {
-                Ok(i) => Number {
-                    interval: None,
-                    ..number
-                }
-                .with_interval(i, "koopman-score"),
-                Err(StatisticsError::NotEstimable(reason)) => {
-                    Number::none(measure.name(), measure.definition(), n, reason)
-                }
-                Err(other) => return Err(other),
-            };
+        if sample.word("interval") != "score" || diseased == 0.0 || healthy == 0.0 {
+            answer.numbers.push(log);
+            continue;
         }
-        answer.numbers.push(number);
+        let ratio = |x1: u64, x2: u64| {
+            ratio_interval(
+                (x1, diseased as u64),
+                (x2, healthy as u64),
+                level,
+                RatioMethod::Koopman,
+            )
+        };
+        let (parts, interval, method) = match measure {
+            Measure::PositiveLikelihoodRatio => (
+                (table.tp / diseased, table.fp / healthy),
+                ratio(tp, fp),
+                RatioMethod::Koopman.id(),
+            ),
+            Measure::NegativeLikelihoodRatio => (
+                (table.missed / diseased, table.tn / healthy),
+                ratio(missed, tn),
+                RatioMethod::Koopman.id(),
+            ),
+            _ => (
+                (table.tp * table.tn, table.fp * table.missed),
+                odds_ratio_interval(
+                    (tp, diseased as u64),
+                    (fp, healthy as u64),
+                    level,
+                    OddsRatioMethod::Score,
+                ),
+                OddsRatioMethod::Score.id(),
+            ),
+        };
+        let number = if parts == (0.0, 0.0) {
+            // Nothing over nothing has no value, but may have limits.
+            let none = Number::none(
+                measure.name(),
+                measure.definition(),
+                n,
+                empty_reason(measure, &table),
+            );
+            attach(none.clone(), interval, method).map(|a| Number {
+                not_estimable: none.not_estimable,
+                ..a
+            })?
+        } else {
+            ratio_number(
+                measure.name(),
+                measure.definition(),
+                parts,
+                n,
+                interval,
+                method,
+            )?
+        };
+        answer.numbers.push(Number {
+            standard_error: log.standard_error,
+            ..number
+        });
     }
-    answer.numbers.push(measure_number(
-        Measure::DiagnosticOddsRatio,
-        &table,
-        None,
-        level,
-        ProportionMethod::Wilson,
-        false,
-    )?);
     answer.tables.push(confusion_table(&table));
     Ok(answer)
 }
@@ -1070,19 +1182,15 @@ fn run_indeterminate(sample: &Sample) -> Result<Answer, StatisticsError> {
     let level = sample.real("level");
     let method = ProportionMethod::from_word(sample.word("method"));
     let truth = sample.binary("truth");
-    let words = ["positive", "negative", "indeterminate"].map(|w| sample.word(w).to_owned());
+    let words =
+        ["positive_words", "negative_words", "indeterminate_words"].map(|w| sample.words(w));
     let Some(result) = sample.labels("result") else {
         return Err(StatisticsError::Data("no column `result`".into()));
     };
     // Which of the three words each name is; an empty cell is an indeterminate result.
     let mut kinds = Vec::new();
     for name in &result.names {
-        kinds.push(words.iter().position(|w| w == name).ok_or_else(|| {
-            StatisticsError::Data(format!(
-                "result `{name}` is none of {}; name the words by the settings",
-                words.join(", ")
-            ))
-        })?);
+        kinds.push(kind_of(name, &words)?);
     }
     let mut counts = [[0u64; 2]; 3];
     for (code, diseased) in result.codes.iter().zip(truth) {
@@ -1205,11 +1313,7 @@ fn run_verification(sample: &Sample) -> Result<Answer, StatisticsError> {
     let Some(truth) = sample.labels("truth") else {
         return Err(StatisticsError::Data("no column `truth`".into()));
     };
-    let class = class_of_names(
-        &truth.names,
-        sample.word("positive"),
-        sample.word("negative"),
-    )?;
+    let class = class_of_names(sample, &truth.names)?;
     let mut v = Verification::default();
     for (call, code) in call.iter().zip(&truth.codes) {
         let side = if *call {
@@ -1360,42 +1464,57 @@ fn run_verification(sample: &Sample) -> Result<Answer, StatisticsError> {
     Ok(answer)
 }
 
-/// For each name whether it is the positive word; refuses any third name.
+/// For each name whether it is one of the positive words; refuses a name that is no word of either kind.
 pub(crate) fn class_of_names(
+    sample: &Sample,
     names: &[String],
-    positive: &str,
-    negative: &str,
 ) -> Result<Vec<bool>, StatisticsError> {
+    let words = ["positive_words", "negative_words"].map(|w| sample.words(w));
     names
         .iter()
-        .map(|name| {
-            if name == positive {
-                Ok(true)
-            } else if name == negative {
-                Ok(false)
-            } else {
-                Err(StatisticsError::Data(format!(
-                    "`{name}` is neither the positive word `{positive}` nor the negative word `{negative}`; name the words by the settings"
-                )))
-            }
-        })
+        .map(|name| kind_of(name, &words).map(|kind| kind == 0))
         .collect()
 }
 
-/// The word for a positive cell of a label column.
-pub(crate) const POSITIVE_WORD: Setting = Setting {
-    name: "positive",
-    what: "the word of a positive cell",
-    kind: SettingKind::OptionalWord,
-    default: Some("1"),
+/// Which of the lists of words the name is in, in capitals or not.
+fn kind_of(name: &str, lists: &[&[String]]) -> Result<usize, StatisticsError> {
+    let lower = name.trim().to_lowercase();
+    let mut found = lists
+        .iter()
+        .enumerate()
+        .filter(|(_, words)| words.iter().any(|w| w.to_lowercase() == lower));
+    match (found.next(), found.next()) {
+        (Some((kind, _)), None) => Ok(kind),
+        (Some(_), Some(_)) => Err(StatisticsError::Data(format!(
+            "`{name}` stands in two of the lists of words: {}",
+            shown(lists)
+        ))),
+        _ => Err(StatisticsError::Data(format!(
+            "`{name}` is none of the words {}; name the words by the settings `positive_words` and `negative_words`",
+            shown(lists)
+        ))),
+    }
+}
+
+fn shown(lists: &[&[String]]) -> String {
+    let each: Vec<String> = lists.iter().map(|l| l.join(", ")).collect();
+    each.join(" / ")
+}
+
+/// The words for a positive cell of a label column.
+pub(crate) const POSITIVE_WORDS: Setting = Setting {
+    name: "positive_words",
+    what: "the words of a positive cell, in capitals or not",
+    kind: SettingKind::Words,
+    default: Some("1,true,yes,positive"),
 };
 
-/// The word for a negative cell of a label column.
-pub(crate) const NEGATIVE_WORD: Setting = Setting {
-    name: "negative",
-    what: "the word of a negative cell",
-    kind: SettingKind::OptionalWord,
-    default: Some("0"),
+/// The words for a negative cell of a label column.
+pub(crate) const NEGATIVE_WORDS: Setting = Setting {
+    name: "negative_words",
+    what: "the words of a negative cell, in capitals or not",
+    kind: SettingKind::Words,
+    default: Some("0,false,no,negative"),
 };
 
 const ALPHA: Setting = Setting {
@@ -1514,10 +1633,10 @@ pub const ENTRIES: &[Entry] = &[
         id: "likelihood-ratios",
         group: Group::Proportions,
         title: "Likelihood ratios and diagnostic odds ratio",
-        formula: "LR+ = Se/(1-Sp), LR- = (1-Se)/Sp; log-normal interval, or Koopman's score interval of a ratio of proportions",
+        formula: "LR+ = Se/(1-Sp), LR- = (1-Se)/Sp, DOR = tp tn/(fp fn); log-normal interval, or Koopman's score interval of a ratio of proportions and the score interval of an odds ratio",
         source: "Simel, Samsa and Matchar 1991; Koopman 1984 Biometrics 40:513; Gart and Nam 1988",
-        assumptions: "Rows are independent. An empty cell leaves the log-normal interval without a value; the score \
-            interval remains. Both numerators zero: not estimable.",
+        assumptions: "Rows are independent. An empty cell leaves no log-normal interval; the score interval remains. \
+            Both numerators zero: not estimable.",
         compared_with: "statsmodels 0.15.0 confint_proportions_2indep (log); score test inverted by scipy 1.17.1 brentq",
         roles: &[TRUTH, CALL, SCORE_OPTIONAL],
         settings: &[
@@ -1553,22 +1672,12 @@ pub const ENTRIES: &[Entry] = &[
             },
         ],
         settings: &[
+            POSITIVE_WORDS,
+            NEGATIVE_WORDS,
             Setting {
-                name: "positive",
-                what: "the word of a positive result",
-                kind: SettingKind::OptionalWord,
-                default: Some("positive"),
-            },
-            Setting {
-                name: "negative",
-                what: "the word of a negative result",
-                kind: SettingKind::OptionalWord,
-                default: Some("negative"),
-            },
-            Setting {
-                name: "indeterminate",
-                what: "the word of an indeterminate result",
-                kind: SettingKind::OptionalWord,
+                name: "indeterminate_words",
+                what: "the words of an indeterminate result, in capitals or not",
+                kind: SettingKind::Words,
                 default: Some("indeterminate"),
             },
             METHOD,
@@ -1599,8 +1708,8 @@ pub const ENTRIES: &[Entry] = &[
             SCORE_OPTIONAL,
         ],
         settings: &[
-            POSITIVE_WORD,
-            NEGATIVE_WORD,
+            POSITIVE_WORDS,
+            NEGATIVE_WORDS,
             Setting {
                 name: "interval",
                 what: "interval on the logit scale, or Wald",

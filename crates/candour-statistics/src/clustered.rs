@@ -299,18 +299,25 @@ pub fn clustered_bootstrap(
         return Err(StatisticsError::not_estimable(no_variance(&p)));
     }
     let used: Vec<ClusterTotal> = totals.iter().copied().filter(|t| t.trials > 0.0).collect();
+    let ratio = |x: f64, n: f64| (n > 0.0).then(|| x / n);
     let share = |rows: &[usize]| {
         let (mut x, mut n) = (0.0, 0.0);
         for total in rows.iter().filter_map(|r| used.get(*r)) {
             x += total.successes;
             n += total.trials;
         }
-        (n > 0.0).then(|| x / n)
+        ratio(x, n)
     };
     let units = Units::independent(used.len());
     let draws = units.bootstrap(seed, replicates, share);
     let jackknife = match method {
-        BootstrapInterval::Bca => units.jackknife(share),
+        // Each cluster taken off the sums, which are whole numbers: nothing is added up again.
+        BootstrapInterval::Bca => {
+            let all: f64 = used.iter().map(|t| t.successes).sum();
+            used.iter()
+                .map(|t| ratio(all - t.successes, p.trials - t.trials))
+                .collect()
+        }
         _ => Vec::new(),
     };
     method.of(p.value, &draws, &jackknife, level)
@@ -350,7 +357,7 @@ pub(crate) fn proportion_answer(
         interval,
         ClusteredMethod::WilsonEffective.id(),
     )?);
-    describe(&mut answer, &p);
+    describe(&mut answer, &p, true);
     if let Some((goal, alternative)) = goal {
         let z = match p.variance {
             Some(v) => Number::plain(
@@ -397,8 +404,16 @@ fn with_interval(
     }
 }
 
-/// Clusters, design effect, effective trials and intraclass correlation.
-fn describe(answer: &mut Answer, p: &ClusteredProportion) {
+/// Why fewer than 20 clusters want care, where there are so few.
+pub(crate) fn few_clusters_note(clusters: usize) -> Option<String> {
+    (clusters < 20).then(|| {
+        format!("{clusters} clusters: variances from fewer than about 20 clusters are unsure, and normal intervals too narrow")
+    })
+}
+
+/// Clusters, design effect, effective trials and intraclass correlation; `wilson`: whether the interval
+/// is Wilson's at the effective sample size.
+fn describe(answer: &mut Answer, p: &ClusteredProportion, wilson: bool) {
     let n = p.trials as usize;
     let or_none = |name: &str, definition: &str, value: Option<f64>, reason: &str| match value {
         Some(v) => Number::plain(name, definition, v, n),
@@ -428,7 +443,12 @@ fn describe(answer: &mut Answer, p: &ClusteredProportion) {
     ));
     if p.variance.is_none() && (p.value <= 0.0 || p.value >= 1.0) {
         answer.notes.push(
-            "every outcome is the same: the interval counts each cluster as one trial, its worst case".into(),
+            if wilson {
+                "every outcome is the same: the interval counts each cluster as one trial, its worst case"
+            } else {
+                "every outcome is the same, so this method has no interval; wilson-effective counts each cluster as one trial, its worst case"
+            }
+            .into(),
         );
     }
     if p.design_effect.is_some_and(|d| d < 1.0) {
@@ -437,12 +457,7 @@ fn describe(answer: &mut Answer, p: &ClusteredProportion) {
                 .into(),
         );
     }
-    if p.clusters < 20 {
-        answer.notes.push(format!(
-            "{} clusters: variances from fewer than about 20 clusters are unsure; prefer intervals with t",
-            p.clusters
-        ));
-    }
+    answer.notes.extend(few_clusters_note(p.clusters));
 }
 
 fn run_clustered(sample: &Sample) -> Result<Answer, StatisticsError> {
@@ -482,7 +497,7 @@ fn run_clustered(sample: &Sample) -> Result<Answer, StatisticsError> {
     answer
         .numbers
         .push(with_interval("proportion", &p, interval, &id)?);
-    describe(&mut answer, &p);
+    describe(&mut answer, &p, word == "wilson-effective");
     let n = p.trials as usize;
     answer.numbers.push(match p.gee_logit_variance {
         Some(v) => Number::plain(

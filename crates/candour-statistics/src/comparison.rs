@@ -6,14 +6,16 @@ use statrs::function::factorial::ln_binomial;
 use crate::catalogue::{
     CLUSTER, Entry, Group, Kind, LEVEL, Need, Role, Sample, Setting, SettingKind, TRUTH,
 };
-use crate::clustered::{ClusterTotal, clustered_proportion};
+use crate::clustered::{
+    ClusterTotal, ClusteredMethod, clustered_interval, clustered_proportion, few_clusters_note,
+};
 use crate::distribution::{
     chi_squared_tail, normal_cdf, normal_tail, normal_two_sided, two_sided_z,
 };
 use crate::number::{Answer, Cell, Interval, Number, StatisticsError, Table};
 use crate::proportion::{
     Bound, LARGEST_COUNT, OUTCOME, ProportionMethod, binomial_at_most, binomial_pmf, check_counts,
-    count_setting, crossing, proportion_number, wilson_limits,
+    count_setting, crossing, idle, proportion_number, wilson_limits,
 };
 
 /// Successes and trials of one group.
@@ -440,7 +442,26 @@ fn odds_ratio_z(x1: f64, n1: f64, x2: f64, n2: f64, log_ratio: f64, corrected: b
     } else {
         1.0
     };
-    (x1 - n1 * expit(logit + log_ratio)) * ((1.0 / v1 + 1.0 / v2) * factor).sqrt()
+    // The margins hold, so the residual is the same in all four cells: the one with the smallest
+    // expected count keeps its digits.
+    let (l1, l2) = (logit + log_ratio, logit);
+    let cells = [
+        (n1 * expit(l1), x1, 1.0),
+        (n1 * expit(-l1), n1 - x1, -1.0),
+        (n2 * expit(l2), x2, -1.0),
+        (n2 * expit(-l2), n2 - x2, 1.0),
+    ];
+    let (_, residual) = cells.iter().fold(
+        (f64::INFINITY, 0.0),
+        |(least, residual), (expected, seen, sign)| {
+            if *expected < least {
+                (*expected, sign * (seen - expected))
+            } else {
+                (least, residual)
+            }
+        },
+    );
+    residual * ((1.0 / v1 + 1.0 / v2) * factor).sqrt()
 }
 
 /// The count of successes in the first group given the margins of a 2x2 table.
@@ -718,7 +739,14 @@ pub fn paired_interval(
                 0.0
             };
             let half = |x: f64, y: f64| (x * x - 2.0 * phi * x * y + y * y).max(0.0).sqrt();
-            (d - half(p1 - l1, u2 - p2), d + half(u1 - p1, p2 - l2))
+            let (down, up) = (half(p1 - l1, u2 - p2), half(u1 - p1, p2 - l2));
+            // Equal margins and phi 1 leave nothing but rounding.
+            if down + up <= 1e-9 * (u1 - l1) {
+                return Err(StatisticsError::not_estimable(
+                    "without discordant pairs this method has no width (phi is 1 and the margins are equal); use tango or newcombe",
+                ));
+            }
+            (d - down, d + up)
         }
         PairedMethod::BonettPrice => {
             let (p, q) = ((b + 1.0) / (n + 2.0), (c + 1.0) / (n + 2.0));
@@ -879,6 +907,10 @@ pub struct PairedPredictive {
     pub generalised_score: f64,
     /// How many cases one of the two tests called.
     pub cases: usize,
+    /// Right calls and calls of the first test.
+    pub first_calls: Counts,
+    /// Of the second.
+    pub second_calls: Counts,
 }
 
 /// Compares the positive predictive values of two tests on the same cases. For negative predictive
@@ -943,6 +975,8 @@ pub fn paired_predictive(
         weighted_score: or_none(weighted),
         generalised_score: or_none(score * score / spread),
         cases: cells.iter().map(|c| c.3).sum::<f64>() as usize,
+        first_calls: (x1 as u64, n1 as u64),
+        second_calls: (x2 as u64, n2 as u64),
     })
 }
 
@@ -963,6 +997,13 @@ fn two_groups(sample: &Sample) -> Result<TwoGroups, StatisticsError> {
     );
     match (sample.labels("group"), given) {
         (None, (Some(x1), Some(n1), Some(x2), Some(n2))) if outcome.is_empty() => {
+            if !sample.word("reference").is_empty() {
+                return Err(StatisticsError::setting(
+                    "reference",
+                    sample.word("reference"),
+                    "counts name the reference themselves: `successes_reference` and `trials_reference`",
+                ));
+            }
             check_counts(x1, n1)?;
             check_counts(x2, n2)?;
             Ok(TwoGroups { first: (x1, n1), second: (x2, n2), names: ("group".into(), "reference".into()) })
@@ -1039,7 +1080,7 @@ fn plain_or_none(
     )
 }
 
-fn attach(
+pub(crate) fn attach(
     number: Number,
     interval: Result<Interval, StatisticsError>,
     method: &str,
@@ -1185,19 +1226,18 @@ fn margin_numbers(
         "p_value",
         &format!("{definition}.one-sided"),
         n,
-        p,
+        p.clone(),
     )?);
-    answer.numbers.push(if met {
-        claim(
-            p0.clone(),
-            "superior",
-            &format!("{definition}.margin-0.closed"),
-            alpha,
-            n,
-        )?
-    } else {
-        Number::plain("superior", format!("{definition}.margin-0.closed"), 0.0, n)
-    });
+    let closed = format!("{definition}.margin-0.closed");
+    let superior = match (&p, &p0) {
+        // What has no test is not shown and not refuted.
+        (Err(e), _) | (_, Err(e)) => Err(e.clone()),
+        (Ok(_), Ok(p0)) if met => Ok(*p0),
+        _ => Ok(1.0),
+    };
+    answer
+        .numbers
+        .push(claim(superior, "superior", &closed, alpha, n)?);
     answer.numbers.push(plain_or_none(
         "z_superiority",
         &format!("{definition}.margin-0"),
@@ -1300,7 +1340,8 @@ fn run_equivalence(sample: &Sample) -> Result<Answer, StatisticsError> {
     Ok(answer)
 }
 
-fn ratio_number(
+/// A ratio with its interval; where the denominator is zero, its limits alone.
+pub(crate) fn ratio_number(
     name: &str,
     definition: &str,
     (above, below): (f64, f64),
@@ -1658,17 +1699,32 @@ fn clustered_marginal(
     name: &str,
     outcome: &[bool],
     cluster: &[usize],
+    level: f64,
 ) -> Result<Number, StatisticsError> {
     let totals: Vec<ClusterTotal> = crate::clustered::cluster_totals(outcome, cluster)?;
     let definition = "proportion.ratio-estimator";
-    let value = clustered_proportion(&totals).map(|p| {
+    let method = ClusteredMethod::WilsonEffective;
+    let value = clustered_proportion(&totals).and_then(|p| {
         let number = Number::plain(name, definition, p.value, outcome.len());
-        match p.variance {
+        let number = match p.variance {
             Some(v) => number.with_standard_error(v.sqrt()),
             None => number,
-        }
+        };
+        attach(number, clustered_interval(&p, level, method), method.id())
     });
     Number::from_result(name, definition, outcome.len(), value)
+}
+
+/// How many clusters there are, and what must be said of them.
+fn clusters_number(answer: &mut Answer, name: &str, cluster: &[usize], of: &str) -> Number {
+    let clusters = cluster
+        .iter()
+        .collect::<std::collections::BTreeSet<_>>()
+        .len();
+    answer
+        .notes
+        .extend(few_clusters_note(clusters).map(|note| format!("{of}{note}")));
+    Number::plain(name, "count", clusters as f64, cluster.len())
 }
 
 fn run_paired_clustered(sample: &Sample) -> Result<Answer, StatisticsError> {
@@ -1682,22 +1738,13 @@ fn run_paired_clustered(sample: &Sample) -> Result<Answer, StatisticsError> {
     answer
         .numbers
         .extend(cluster_numbers("", first, second, &cluster, level)?);
-    answer
-        .numbers
-        .push(clustered_marginal("proportion_first", first, &cluster)?);
-    answer
-        .numbers
-        .push(clustered_marginal("proportion_second", second, &cluster)?);
-    let clusters = cluster
-        .iter()
-        .collect::<std::collections::BTreeSet<_>>()
-        .len();
-    answer.numbers.push(Number::plain(
-        "clusters",
-        "count",
-        clusters as f64,
-        first.len(),
-    ));
+    for (name, column) in [("proportion_first", first), ("proportion_second", second)] {
+        answer
+            .numbers
+            .push(clustered_marginal(name, column, &cluster, level)?);
+    }
+    let clusters = clusters_number(&mut answer, "clusters", &cluster, "");
+    answer.numbers.push(clusters);
     answer.notes.push(format!("first `{a}`, second `{b}`"));
     Ok(answer)
 }
@@ -1758,8 +1805,15 @@ fn run_paired_accuracy(sample: &Sample) -> Result<Answer, StatisticsError> {
                 for (name, column) in names.into_iter().zip([&one, &two]) {
                     answer
                         .numbers
-                        .push(clustered_marginal(name, column, &codes)?);
+                        .push(clustered_marginal(name, column, &codes, level)?);
                 }
+                let clusters = clusters_number(
+                    &mut answer,
+                    &format!("clusters{suffix}"),
+                    &codes,
+                    if wanted { "diseased: " } else { "healthy: " },
+                );
+                answer.numbers.push(clusters);
             }
         }
         answer.tables.push(paired_counts(
@@ -1772,6 +1826,15 @@ fn run_paired_accuracy(sample: &Sample) -> Result<Answer, StatisticsError> {
         ));
     }
     answer.notes.push(format!("first `{a}`, second `{b}`"));
+    if cluster.is_some() {
+        idle(
+            &mut answer,
+            sample,
+            "method",
+            "tango",
+            "with clusters the interval is Wald's by the ratio estimator; `method` concerns independent rows",
+        );
+    }
     Ok(answer)
 }
 
@@ -1880,18 +1943,19 @@ fn run_paired_predictive(sample: &Sample) -> Result<Answer, StatisticsError> {
                 value.map(|x| chi_squared_tail(x, 1.0)),
             )?);
         }
-        answer.numbers.push(Number::plain(
-            format!("{stem}_first"),
-            format!("{stem}.at-study-prevalence"),
-            found.first,
-            n,
-        ));
-        answer.numbers.push(Number::plain(
-            format!("{stem}_second"),
-            format!("{stem}.at-study-prevalence"),
-            found.second,
-            n,
-        ));
+        for (place, (right, calls)) in
+            [("first", found.first_calls), ("second", found.second_calls)]
+        {
+            answer.numbers.push(proportion_number(
+                &format!("{stem}_{place}"),
+                &format!("{stem}.at-study-prevalence"),
+                right,
+                calls,
+                level,
+                ProportionMethod::Wilson,
+                Bound::TwoSided,
+            )?);
+        }
     }
     answer.notes.push(format!(
         "first `{a}`, second `{b}`; predictive values hold at this study's prevalence"

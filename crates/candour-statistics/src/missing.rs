@@ -1,6 +1,6 @@
 //! Missing data: pooling of multiple imputations, bounds without assumptions, tipping points.
 
-use crate::accuracy::{NEGATIVE_WORD, POSITIVE_WORD, class_of_names};
+use crate::accuracy::{NEGATIVE_WORDS, POSITIVE_WORDS, class_of_names};
 use crate::catalogue::{Entry, Group, Kind, LEVEL, Need, Role, Sample, Setting, SettingKind};
 use crate::comparison::{Counts, DifferenceMethod, difference_interval, difference_score};
 use crate::distribution::{normal_tail, two_sided_z};
@@ -184,6 +184,11 @@ fn run_rubin(sample: &Sample) -> Result<Answer, StatisticsError> {
     if p.between == 0.0 {
         answer.notes.push("the estimates do not differ between imputations: nothing was missing, or the imputation is not proper".into());
     }
+    if complete.is_some() && kind == PooledDf::Rubin {
+        answer
+            .notes
+            .push("`complete_df` is not used: rubin-1987 takes a large sample for granted".into());
+    }
     if complete.is_none() && kind != PooledDf::Rubin {
         answer
             .notes
@@ -307,11 +312,7 @@ fn groups(sample: &Sample) -> Result<Vec<(String, Incomplete)>, StatisticsError>
     let Some(outcome) = sample.labels("outcome") else {
         return Err(StatisticsError::Data("no column `outcome`".into()));
     };
-    let class = class_of_names(
-        &outcome.names,
-        sample.word("positive"),
-        sample.word("negative"),
-    )?;
+    let class = class_of_names(sample, &outcome.names)?;
     let (codes, names) = match sample.labels("group") {
         Some(g) => (g.complete(), g.names.clone()),
         None => (vec![0; outcome.codes.len()], vec!["all".to_owned()]),
@@ -330,6 +331,13 @@ fn groups(sample: &Sample) -> Result<Vec<(String, Incomplete)>, StatisticsError>
         }
     }
     let word = sample.word("reference");
+    if out.len() < 2 && !word.is_empty() {
+        return Err(StatisticsError::setting(
+            "reference",
+            word,
+            "it needs a column `group` with two groups",
+        ));
+    }
     if out.len() == 2 && !word.is_empty() {
         if !out.iter().any(|(n, _)| n == word) {
             return Err(StatisticsError::setting(
@@ -497,6 +505,13 @@ fn run_tipping(sample: &Sample) -> Result<Answer, StatisticsError> {
             let goal = sample.optional_real("goal").ok_or_else(|| {
                 StatisticsError::setting("goal", "not given", "one group needs a goal, such as 0.8")
             })?;
+            if sample.real("margin") != 0.0 {
+                return Err(StatisticsError::setting(
+                    "margin",
+                    sample.real("margin"),
+                    "one group has a goal and no margin; a margin needs a column `group` with two groups",
+                ));
+            }
             let (_, n) = data.with(0);
             let definition = "tipping-point.exact-binomial.one-sided";
             let point = tipping_point(data, goal, alpha);
@@ -566,6 +581,13 @@ fn run_tipping(sample: &Sample) -> Result<Answer, StatisticsError> {
             }
         }
         [(_, first), (_, reference)] => {
+            if let Some(goal) = sample.optional_real("goal") {
+                return Err(StatisticsError::setting(
+                    "goal",
+                    goal,
+                    "two groups are compared with each other, by `margin`; a goal is for one group",
+                ));
+            }
             let margin = sample.real("margin");
             let definition = "tipping-line.farrington-manning.one-sided";
             let n = (first.with(0).1 + reference.with(0).1) as usize;
@@ -645,7 +667,7 @@ fn run_tipping(sample: &Sample) -> Result<Answer, StatisticsError> {
 
 const OUTCOME_OR_EMPTY: Role = Role {
     name: "outcome",
-    what: "the outcome: the positive word, the negative word, or empty where it is missing",
+    what: "the outcome: a positive word, a negative word, or empty where it is missing",
     kind: Kind::Label,
     need: Need::One,
     missing: true,
@@ -711,7 +733,7 @@ pub const ENTRIES: &[Entry] = &[
             Setting {
                 name: "null",
                 what: "the value that the p-value tests",
-                kind: SettingKind::Real(f64::MIN, f64::MAX),
+                kind: SettingKind::Open(f64::NEG_INFINITY, f64::INFINITY),
                 default: Some("0"),
             },
         ],
@@ -727,7 +749,7 @@ pub const ENTRIES: &[Entry] = &[
         assumptions: "None about why outcomes are missing, but for the complete case (missing completely at random).",
         compared_with: "statsmodels 0.15.0 proportion_confint",
         roles: &[OUTCOME_OR_EMPTY, GROUP],
-        settings: &[POSITIVE_WORD, NEGATIVE_WORD, REFERENCE, METHOD, LEVEL],
+        settings: &[POSITIVE_WORDS, NEGATIVE_WORDS, REFERENCE, METHOD, LEVEL],
         run: run_bounds,
     },
     Entry {
@@ -742,8 +764,8 @@ pub const ENTRIES: &[Entry] = &[
         compared_with: "full enumeration in Python with scipy 1.17.1 and statsmodels 0.15.0",
         roles: &[OUTCOME_OR_EMPTY, GROUP],
         settings: &[
-            POSITIVE_WORD,
-            NEGATIVE_WORD,
+            POSITIVE_WORDS,
+            NEGATIVE_WORDS,
             REFERENCE,
             Setting {
                 name: "goal",

@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 
 use crate::catalogue::{Entry, Group, Kind, Need, Role, Sample, Setting, SettingKind};
 use crate::number::{Answer, Cell, Number, StatisticsError, Table};
+use crate::proportion::idle;
 
 /// How the p-values of one family are adjusted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -609,7 +610,22 @@ fn run_gatekeeping(sample: &Sample) -> Result<Answer, StatisticsError> {
         } else {
             "gatekeeping.parallel.truncated-holm"
         };
-        return Ok(answer(&h, &adjusted, definition, alpha));
+        let mut answer = answer(&h, &adjusted, definition, alpha);
+        idle(
+            &mut answer,
+            sample,
+            "method",
+            "holm",
+            "the parallel gate tests each family by Holm, truncated by `truncation`",
+        );
+        return Ok(answer);
+    }
+    if sample.real("truncation") != 0.0 {
+        return Err(StatisticsError::setting(
+            "truncation",
+            sample.real("truncation"),
+            "the serial gate truncates nothing; set `gate` to parallel or leave it out",
+        ));
     }
     let method = Adjustment::from_word(sample.word("method"));
     let adjusted = serial_gatekeeping(&h.p, &family, method)?;

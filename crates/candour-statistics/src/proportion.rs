@@ -177,6 +177,15 @@ pub fn proportion_interval(
     if trials == 0 {
         return Err(StatisticsError::not_estimable("there are no trials"));
     }
+    if matches!(
+        method,
+        ProportionMethod::ClopperPearson
+            | ProportionMethod::Jeffreys
+            | ProportionMethod::JeffreysUnmodified
+            | ProportionMethod::MidP
+    ) {
+        countable(trials)?;
+    }
     let z = two_sided_z(two_sided_level)?;
     let tail = match bound {
         Bound::TwoSided => (1.0 - level) / 2.0,
@@ -328,12 +337,26 @@ pub fn binomial_test(
     alternative: Alternative,
 ) -> Result<f64, StatisticsError> {
     check_goal(successes, trials, goal)?;
+    countable(trials)?;
     let p = match alternative {
         Alternative::Greater => binomial_at_least(successes, trials, goal),
         Alternative::Less => binomial_at_most(successes, trials, goal),
         Alternative::TwoSided => two_sided_binomial(successes, trials, goal),
     };
     Ok(p.clamp(0.0, 1.0))
+}
+
+/// The fraction of the incomplete beta function takes about the root of n steps, so exact sums end
+/// somewhere; far below that end they agree with the score methods.
+const EXACT_AT_MOST: u64 = 1_000_000_000;
+
+fn countable(trials: u64) -> Result<(), StatisticsError> {
+    if trials <= EXACT_AT_MOST {
+        return Ok(());
+    }
+    Err(StatisticsError::not_estimable(format!(
+        "exact binomial sums are taken up to {EXACT_AT_MOST} trials; at {trials} the score methods (wilson, score test) agree with them"
+    )))
 }
 
 /// Score test of a proportion against a goal, z = (p - goal) / sqrt(goal (1 - goal) / n): the
@@ -751,6 +774,30 @@ fn method_id(method: ProportionMethod, bound: Bound) -> String {
     }
 }
 
+/// Why a binomial method is not used with clusters.
+pub(crate) const CLUSTERED_METHOD: &str = "with clusters the interval is the effective-sample Wilson interval of the ratio estimator (wilson-effective); `method` concerns independent rows";
+
+/// A number as it is printed in a note: twelve significant digits, so that rounding does not show.
+pub(crate) fn digits(value: f64) -> f64 {
+    format!("{value:.11e}").parse().unwrap_or(value)
+}
+
+/// A note when a setting has not its default and is not used; `instead` says what holds.
+pub(crate) fn idle(
+    answer: &mut Answer,
+    sample: &Sample,
+    setting: &str,
+    default: &str,
+    instead: &str,
+) {
+    let word = sample.word(setting);
+    if word != default {
+        answer
+            .notes
+            .push(format!("`{setting}` {word} is not used: {instead}"));
+    }
+}
+
 /// What must be said beside an interval of this method.
 pub(crate) fn method_note(method: ProportionMethod) -> Option<&'static str> {
     match method {
@@ -802,7 +849,10 @@ fn run_proportion(sample: &Sample) -> Result<Answer, StatisticsError> {
             ));
         }
         let totals = clustered::cluster_totals(outcome, &cluster.complete())?;
-        return clustered::proportion_answer(&totals, level, bound, goal.map(|g| (g, alternative)));
+        let mut answer =
+            clustered::proportion_answer(&totals, level, bound, goal.map(|g| (g, alternative)))?;
+        idle(&mut answer, sample, "method", "wilson", CLUSTERED_METHOD);
+        return Ok(answer);
     }
     let mut answer = Answer::default();
     answer.numbers.push(proportion_number(

@@ -11,6 +11,7 @@ use crate::distribution::{
     normal_cdf, normal_density, normal_quantile, t_quantile, two_sided_z,
 };
 use crate::number::{Answer, Cell, Number, StatisticsError, Table};
+use crate::proportion::digits;
 
 /// The entries of this group.
 pub const ENTRIES: &[Entry] = &[
@@ -180,18 +181,24 @@ const TWO_PROPORTIONS: Entry = Entry {
         },
         Setting {
             name: "method",
-            what: "variance under the null hypothesis, or the arcsine method",
+            what: "variance under the null hypothesis, or the arcsine method; auto: pooled, with a margin farrington-manning",
             kind: SettingKind::Choice(&[
+                "auto",
                 "pooled",
                 "unpooled",
                 "corrected",
                 "arcsine",
                 "farrington-manning",
             ]),
-            default: Some("pooled"),
+            default: Some("auto"),
         },
         ALPHA,
-        SIDES,
+        Setting {
+            what: "one-sided or two-sided test; auto: two, with a margin one",
+            kind: SettingKind::Choice(&["auto", "two", "one"]),
+            default: Some("auto"),
+            ..SIDES
+        },
         POWER,
     ],
     run: run_two_proportions,
@@ -202,7 +209,7 @@ const PAIRED_PROPORTIONS: Entry = Entry {
     id: "size-paired-proportions",
     group: Group::SampleSize,
     title: "Pairs for McNemar's test of two proportions",
-    formula: "n = (z_a sqrt(pd) + z_b sqrt(pd - d^2))^2 / d^2, pd = gain + loss, d = gain - loss; beside it the exact unconditional power of the exact conditional McNemar test at that n",
+    formula: "n = (z_a sqrt(pd) + z_b sqrt(pd - d^2))^2 / d^2, pd = gain + loss, d = gain - loss; beside it the exact unconditional power of the exact conditional McNemar test at that n, and n_exact: the n from which on that test has the power (it and the fifty above it)",
     source: "Connor 1987, Biometrics 43:207; Duffy 1984 (exact power)",
     assumptions: "Independent pairs. For two sensitivities count diseased cases only, for specificities healthy ones",
     compared_with: "R 4.2.2, closed form and dbinom/pbinom enumeration",
@@ -214,7 +221,7 @@ const PAIRED_PROPORTIONS: Entry = Entry {
         ),
         Setting {
             name: "loss",
-            what: "share of pairs where the second is right and the first wrong",
+            what: "share of pairs where the second is right and the first wrong; a one-sided test wants it below the gain",
             kind: SettingKind::Real(0.0, 1.0),
             default: None,
         },
@@ -401,13 +408,13 @@ const INTRACLASS: Entry = Entry {
         },
         Setting {
             name: "method",
-            what: "Walter's formula, the exact F test, or precision",
-            kind: SettingKind::Choice(&["walter", "exact", "precision"]),
-            default: Some("walter"),
+            what: "Walter's formula, the exact F test, or precision; auto: precision where `width` is given, else walter",
+            kind: SettingKind::Choice(&["auto", "walter", "exact", "precision"]),
+            default: Some("auto"),
         },
         Setting {
             name: "width",
-            what: "greatest width of the interval (precision)",
+            what: "greatest width of the interval; where given, n is for precision and not for the test",
             kind: SettingKind::OptionalReal(1e-4, 2.0),
             default: None,
         },
@@ -878,12 +885,16 @@ fn power_table(unit: &str, n: u64, power: impl Fn(u64) -> f64) -> Table {
 
 /// The normal quantile of alpha on the sides of the test.
 fn z_of(sample: &Sample) -> f64 {
-    let alpha = sample.real("alpha");
-    -normal_quantile(if sample.word("sides") == "two" {
-        alpha / 2.0
-    } else {
-        alpha
-    })
+    z_at(sample.real("alpha"), sample.word("sides") == "two")
+}
+
+fn z_at(alpha: f64, two_sided: bool) -> f64 {
+    -normal_quantile(if two_sided { alpha / 2.0 } else { alpha })
+}
+
+/// What a size for precision leaves aside.
+fn precision_note(idle: &str) -> String {
+    format!("n is for the width of the interval: {idle} have no part in it")
 }
 
 fn run_proportion_precision(sample: &Sample) -> Result<Answer, StatisticsError> {
@@ -1115,12 +1126,17 @@ fn run_two_proportions(sample: &Sample) -> Result<Answer, StatisticsError> {
         sample.real("second"),
         sample.real("ratio"),
     );
-    let (margin, power, method) = (
-        sample.real("margin"),
-        sample.real("power"),
-        sample.word("method"),
-    );
+    let (margin, power) = (sample.real("margin"), sample.real("power"));
     let inferiority = margin > 0.0;
+    let method = match sample.word("method") {
+        "auto" if inferiority => "farrington-manning",
+        "auto" => "pooled",
+        word => word,
+    };
+    let two_sided = match sample.word("sides") {
+        "auto" => !inferiority,
+        word => word == "two",
+    };
     if inferiority && !matches!(method, "unpooled" | "farrington-manning") {
         return Err(StatisticsError::setting(
             "method",
@@ -1128,11 +1144,16 @@ fn run_two_proportions(sample: &Sample) -> Result<Answer, StatisticsError> {
             "with a margin use unpooled or farrington-manning",
         ));
     }
-    if inferiority && sample.word("sides") == "two" {
+    if inferiority && two_sided {
         return Err(StatisticsError::setting(
             "sides",
             "two",
             "non-inferiority is one-sided: set `sides` to one, and `alpha` to 0.025 for the usual level",
+        ));
+    }
+    if !inferiority && !two_sided && p1 < p2 {
+        return Err(StatisticsError::not_estimable(
+            "the first proportion lies below the second, which a one-sided test of a higher first cannot show; exchange the two",
         ));
     }
     let distance = p1 - p2 + margin;
@@ -1143,7 +1164,8 @@ fn run_two_proportions(sample: &Sample) -> Result<Answer, StatisticsError> {
     }
     let variance = p1 * (1.0 - p1) + p2 * (1.0 - p2) / k;
     let pooled = (p1 + k * p2) / (1.0 + k);
-    let z = z_of(sample);
+    let alpha = sample.real("alpha");
+    let z = z_at(alpha, two_sided);
     let test = match method {
         "arcsine" => {
             // The variance of 2 asin sqrt(p) is 1 / n, whatever p.
@@ -1205,6 +1227,14 @@ fn run_two_proportions(sample: &Sample) -> Result<Answer, StatisticsError> {
             number("n_first_unrounded", &definition, exact, n),
         ],
         tables: vec![power_table("n_first", n, at)],
+        notes: if inferiority {
+            vec![format!(
+                "non-inferiority by {method}, one-sided at {alpha}; a two-sided interval of level {} answers to it",
+                digits(1.0 - 2.0 * alpha)
+            )]
+        } else {
+            Vec::new()
+        },
         ..Answer::default()
     })
 }
@@ -1255,6 +1285,11 @@ fn run_paired_proportions(sample: &Sample) -> Result<Answer, StatisticsError> {
         ));
     }
     let two_sided = sample.word("sides") == "two";
+    if !two_sided && gain < loss {
+        return Err(StatisticsError::not_estimable(
+            "the gain lies below the loss, which a one-sided test of a better first cannot show; exchange the two",
+        ));
+    }
     let test = NormalTest {
         null_variance: discordant,
         variance: discordant - distance * distance,
@@ -1269,37 +1304,90 @@ fn run_paired_proportions(sample: &Sample) -> Result<Answer, StatisticsError> {
         number("power", "power.normal.connor-1987", test.power(n as f64), n),
         number("n_unrounded", "size.connor-1987", exact, n),
     ];
-    let enumerable = n <= 3000;
-    numbers.push(if enumerable {
-        number(
-            "power_exact",
-            "power.exact-mcnemar.unconditional",
-            mcnemar_power(n, gain, loss, alpha, two_sided),
-            n,
-        )
+    let enumerable = n <= ENUMERATED;
+    let of = |n: u64| mcnemar_power(n, gain, loss, alpha, two_sided);
+    let mut notes = Vec::new();
+    let (power_name, size_name) = (
+        "power.exact-mcnemar.unconditional",
+        "size.exact-mcnemar.unconditional",
+    );
+    let beyond = "enumerated up to 3000 pairs; the normal power serves beyond";
+    if enumerable {
+        let reached = of(n);
+        numbers.push(number("power_exact", power_name, reached, n));
+        let needed = exact_pairs(n, power, of);
+        numbers.push(match needed {
+            Some(m) => number("n_exact", size_name, m as f64, m),
+            None => Number::none("n_exact", size_name, n as usize, beyond),
+        });
+        if reached < power {
+            notes.push(format!(
+                "the exact McNemar test has power {reached:.4} with {n} pairs, less than {power}; {}",
+                needed.map_or_else(
+                    || "it needs more than 3000".to_owned(),
+                    |m| format!("it needs {m} (n_exact)")
+                )
+            ));
+        }
     } else {
-        Number::none(
-            "power_exact",
-            "power.exact-mcnemar.unconditional",
-            n as usize,
-            "enumerated up to 3000 pairs; the normal power serves beyond",
-        )
-    });
+        numbers.push(Number::none("power_exact", power_name, n as usize, beyond));
+        numbers.push(Number::none("n_exact", size_name, n as usize, beyond));
+    }
     let mut table = power_table("n", n, |n| test.power(n as f64));
     if enumerable {
         table.columns.push("power_exact".into());
         for row in &mut table.rows {
             if let Some(Cell::Whole(n)) = row.first() {
                 let n = u64::try_from(*n).unwrap_or(0);
-                row.push(Cell::Real(mcnemar_power(n, gain, loss, alpha, two_sided)));
+                row.push(Cell::Real(of(n)));
             }
         }
     }
     Ok(Answer {
         numbers,
         tables: vec![table],
+        notes,
         ..Answer::default()
     })
+}
+
+/// More pairs than this are not enumerated.
+const ENUMERATED: u64 = 3000;
+
+/// The pairs from which on the exact test has the power: the first such that it and the fifty above it
+/// have it, for the exact power jumps a little up and down with n. None above [`ENUMERATED`].
+fn exact_pairs(normal: u64, power: f64, of: impl Fn(u64) -> f64) -> Option<u64> {
+    let (mut low, mut high) = (0, normal);
+    while of(high) < power {
+        low = high;
+        high = high.saturating_mul(5).div_ceil(4) + 1;
+        if high > ENUMERATED {
+            return None;
+        }
+    }
+    while high - low > 1 {
+        let middle = low + (high - low) / 2;
+        if of(middle) < power {
+            low = middle;
+        } else {
+            high = middle;
+        }
+    }
+    // Downward where the jumps let the halving stop too high, then upward past the last dip.
+    let mut n = high;
+    for below in (high.saturating_sub(50).max(1)..high).rev() {
+        if of(below) >= power {
+            n = below;
+        }
+    }
+    let mut at = n;
+    while at <= n + 50 {
+        if of(at) < power {
+            n = at + 1;
+        }
+        at += 1;
+    }
+    (n <= ENUMERATED).then_some(n)
 }
 
 /// Variance of the AUC for one positive case and `ratio` negatives (Obuchowski and McClish 1997, with
@@ -1336,6 +1424,13 @@ fn auc_answer(
             number("n_positive_unrounded", definition, exact, n),
         ],
         tables: vec![power_table("n_positive", n, |n| test.power(n as f64))],
+        notes: if n.min(m) < 20 {
+            vec![format!(
+                "{n} positive and {m} negative cases: below about 20 of a class the variance formula and the normal approximation are unsure; simulate, or take more"
+            )]
+        } else {
+            Vec::new()
+        },
         ..Answer::default()
     })
 }
@@ -1532,10 +1627,16 @@ fn run_kappa(sample: &Sample) -> Result<Answer, StatisticsError> {
                     .map(|n| vec![whole(n), Cell::Real(of(n))])
                     .collect(),
             }],
+            notes: vec![precision_note("`null`, `alpha`, `sides` and `power`")],
             ..Answer::default()
         });
     }
     let null = sample.real("null");
+    if sample.word("sides") == "one" && sample.real("kappa") < null {
+        return Err(StatisticsError::not_estimable(
+            "the expected kappa lies below the null value, which a one-sided test cannot show",
+        ));
+    }
     let test = NormalTest {
         null_variance: kappa_variance(first, second, null)?,
         variance,
@@ -1574,14 +1675,24 @@ fn run_icc(sample: &Sample) -> Result<Answer, StatisticsError> {
         sample.whole("raters"),
     );
     let (alpha, power, k) = (sample.real("alpha"), sample.real("power"), raters as f64);
-    if sample.word("method") == "precision" {
-        let Some(width) = sample.optional_real("width") else {
+    let width = match (sample.word("method"), sample.optional_real("width")) {
+        ("precision", None) => {
             return Err(StatisticsError::setting(
                 "width",
                 "not given",
                 "precision needs the greatest width, such as 0.2",
             ));
-        };
+        }
+        (method @ ("walter" | "exact"), Some(width)) => {
+            return Err(StatisticsError::setting(
+                "width",
+                format!("{width} with method `{method}`"),
+                "a width is for precision: leave `method` out or set it to precision, or leave the width out",
+            ));
+        }
+        (_, width) => width,
+    };
+    if let Some(width) = width {
         let z = two_sided_z(sample.real("level"))?;
         let of = |n: f64| {
             let spread = (1.0 - icc).powi(2) * (1.0 + (k - 1.0) * icc).powi(2);
@@ -1605,6 +1716,7 @@ fn run_icc(sample: &Sample) -> Result<Answer, StatisticsError> {
                     .map(|n| vec![whole(n), Cell::Real(of(n as f64))])
                     .collect(),
             }],
+            notes: vec![precision_note("`null`, `alpha` and `power`")],
             ..Answer::default()
         });
     }
@@ -1658,6 +1770,16 @@ fn run_bland_altman(sample: &Sample) -> Result<Answer, StatisticsError> {
         sample.real("level"),
     );
     let z = two_sided_z(coverage)?;
+    if let (Some(half), Some(max)) = (
+        sample.optional_real("half_width"),
+        sample.optional_real("max_difference"),
+    ) {
+        return Err(StatisticsError::setting(
+            "half_width",
+            format!("{half} with `max_difference` {max}"),
+            "give one of them: `half_width` for precision, `max_difference` for agreement",
+        ));
+    }
     if let Some(half) = sample.optional_real("half_width") {
         let of = |n: u64| {
             let n = n as f64;
@@ -1679,6 +1801,7 @@ fn run_bland_altman(sample: &Sample) -> Result<Answer, StatisticsError> {
                     .map(|n| vec![whole(n), Cell::Real(of(n))])
                     .collect(),
             }],
+            notes: vec![precision_note("`mean` and `power`")],
             ..Answer::default()
         });
     }

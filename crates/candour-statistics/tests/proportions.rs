@@ -519,11 +519,7 @@ fn degenerate_tables_are_said_to_be_so() {
                 vec![t(), binary("call", "c", one)],
                 set(&[("interval", "score")]),
             ),
-            (
-                "indeterminate",
-                vec![t(), text("result", one)],
-                set(&[("positive", "1"), ("negative", "0")]),
-            ),
+            ("indeterminate", vec![t(), text("result", one)], set(&[])),
             (
                 "partial-verification",
                 vec![text("truth", truth), binary("call", "c", one)],
@@ -674,6 +670,539 @@ fn a_score_at_the_threshold_is_a_positive_call() {
     .unwrap();
     assert_eq!(answer.number("sensitivity").unwrap().value, Some(0.5));
     assert_eq!(answer.number("specificity").unwrap().value, Some(1.0));
+}
+
+fn settings(pairs: &[(&str, &str)]) -> Vec<(String, String)> {
+    pairs
+        .iter()
+        .map(|(a, b)| ((*a).to_owned(), (*b).to_owned()))
+        .collect()
+}
+
+fn words(role: &str, cells: &[&str]) -> (String, String, Column) {
+    (role.into(), role.into(), Column::Label(Labels::of(cells)))
+}
+
+/// Truth and call of a 2x2 table.
+fn two_by_two(tp: usize, fp: usize, missed: usize, tn: usize) -> Vec<(String, String, Column)> {
+    let cells = [
+        (true, true, tp),
+        (false, true, fp),
+        (true, false, missed),
+        (false, false, tn),
+    ];
+    let rows = || {
+        cells
+            .iter()
+            .flat_map(|(t, c, n)| std::iter::repeat_n((*t, *c), *n))
+    };
+    vec![
+        binary("truth", "t", &rows().map(|r| r.0).collect::<Vec<_>>()),
+        binary("call", "c", &rows().map(|r| r.1).collect::<Vec<_>>()),
+    ]
+}
+
+fn said(a: &Answer, words: &str) -> bool {
+    a.notes.iter().any(|n| n.contains(words))
+}
+
+fn near(got: Option<f64>, expected: f64) {
+    let got = got.unwrap();
+    assert!(
+        (got - expected).abs() <= 1e-9 * expected.abs(),
+        "{got} against {expected}"
+    );
+}
+
+/// A sensitivity or specificity of 0 or 1 has an estimated variance of 0, which is no estimate: no
+/// log-normal interval of a ratio and none of the MCC, but the values stay.
+#[test]
+fn an_empty_cell_leaves_ratios_without_an_interval() {
+    for (tp, fp, missed, tn) in [
+        (0, 10, 20, 60),
+        (20, 10, 0, 60),
+        (20, 0, 5, 60),
+        (20, 60, 5, 0),
+    ] {
+        let a = run("accuracy", two_by_two(tp, fp, missed, tn), &[]).unwrap();
+        for name in ["lr_positive", "lr_negative", "diagnostic_odds_ratio", "mcc"] {
+            let n = a.number(name).unwrap();
+            assert!(n.interval.is_none() && n.standard_error.is_none(), "{n:?}");
+            let why = n.not_estimable.as_ref().unwrap();
+            assert!(why.contains("a cell of the table is empty"), "{why}");
+            assert_eq!(
+                why.contains("`likelihood-ratios` with interval score"),
+                name != "mcc"
+            );
+        }
+        let score = run(
+            "likelihood-ratios",
+            two_by_two(tp, fp, missed, tn),
+            &settings(&[("interval", "score")]),
+        )
+        .unwrap();
+        for name in ["lr_positive", "lr_negative", "diagnostic_odds_ratio"] {
+            let n = score.number(name).unwrap();
+            assert!(n.interval.is_some(), "{n:?}");
+            // Only that the ratio is infinite may stand beside an interval.
+            assert_eq!(n.value.is_none(), n.not_estimable.is_some(), "{n:?}");
+        }
+    }
+    // By hand: (20/20) / (60/70).
+    let a = run("accuracy", two_by_two(0, 10, 20, 60), &[]).unwrap();
+    near(a.number("lr_negative").unwrap().value, 7.0 / 6.0);
+    let full = run("accuracy", two_by_two(20, 10, 5, 60), &[]).unwrap();
+    assert!(full.number("lr_negative").unwrap().interval.is_some());
+    // scipy 1.17.1, inversion of the score test of the odds ratio by brentq.
+    let score = settings(&[("interval", "score")]);
+    let a = run("likelihood-ratios", two_by_two(19, 0, 1, 30), &score).unwrap();
+    let dor = a.number("diagnostic_odds_ratio").unwrap();
+    near(dor.interval.map(|i| i.lower), 75.3136458307861);
+    assert_eq!(dor.interval.unwrap().upper, f64::INFINITY);
+    let a = run("likelihood-ratios", two_by_two(45, 6, 5, 94), &score).unwrap();
+    let dor = a.number("diagnostic_odds_ratio").unwrap();
+    near(dor.interval.map(|i| i.lower), 41.65846246474006);
+    near(dor.interval.map(|i| i.upper), 476.820527048453);
+}
+
+/// scipy 1.17.1, inversion of the score test of the odds ratio by brentq, 19 of 20 against 0 of 30: the
+/// residual of a large cell alone would drown in rounding.
+#[test]
+fn odds_ratios_with_an_empty_cell_keep_their_digits() {
+    use candour_statistics::comparison::{OddsRatioMethod, odds_ratio_interval};
+    let i = odds_ratio_interval((19, 20), (0, 30), 0.95, OddsRatioMethod::Score).unwrap();
+    near(Some(i.lower), 75.3136458307861);
+    assert_eq!(i.upper, f64::INFINITY);
+    // The mirror images.
+    let i = odds_ratio_interval((0, 30), (19, 20), 0.95, OddsRatioMethod::Score).unwrap();
+    near(Some(i.upper), 1.0 / 75.3136458307861);
+    let i = odds_ratio_interval((30, 30), (1, 20), 0.95, OddsRatioMethod::Score).unwrap();
+    near(Some(i.lower), 75.3136458307861);
+}
+
+/// Each predictive value has what it can have. NPV by the formula of Mercaldo in Python.
+#[test]
+fn a_predictive_value_does_not_wait_for_the_other() {
+    let prevalence = settings(&[("prevalence", "0.1")]);
+    let a = run("predictive-values", two_by_two(19, 0, 1, 30), &prevalence).unwrap();
+    let (ppv, npv) = (a.number("ppv").unwrap(), a.number("npv").unwrap());
+    assert!(ppv.value == Some(1.0) && ppv.interval.is_none());
+    assert!(ppv.not_estimable.as_ref().unwrap().contains("adjusted"));
+    near(npv.value, 0.994475138121547);
+    near(npv.interval.map(|i| i.lower), 0.9638277471077337);
+    near(npv.interval.map(|i| i.upper), 0.9991782838122676);
+    assert!(said(&a, "takes it as certain"));
+    // Nothing called positive: no PPV, but an NPV of 1 less the prevalence.
+    let a = run("predictive-values", two_by_two(0, 0, 20, 30), &prevalence).unwrap();
+    let ppv = a.number("ppv").unwrap();
+    assert!(
+        ppv.value.is_none()
+            && ppv
+                .not_estimable
+                .as_ref()
+                .unwrap()
+                .contains("called positive")
+    );
+    near(a.number("npv").unwrap().value, 0.9);
+}
+
+#[test]
+fn agreement_without_discordant_pairs_has_no_zero_width() {
+    let same = [true, true, true, false, false, true, false, false];
+    let columns = || vec![binary("outcome", "a", &same), binary("outcome", "b", &same)];
+    let method = settings(&[("method", "newcombe-uncorrected")]);
+    let a = run("paired-difference", columns(), &method).unwrap();
+    let d = a.number("difference").unwrap();
+    assert!(d.value == Some(0.0) && d.interval.is_none());
+    assert!(
+        d.not_estimable
+            .as_ref()
+            .unwrap()
+            .contains("use tango or newcombe")
+    );
+    let a = run(
+        "paired-noninferiority",
+        columns(),
+        &settings(&[("margin", "0.1"), ("interval", "newcombe-uncorrected")]),
+    )
+    .unwrap();
+    assert!(a.number("difference").unwrap().interval.is_none());
+    // Superiority has no test here, so it is neither shown nor refuted.
+    assert!(a.number("z_superiority").unwrap().value.is_none());
+    let superior = a.number("superior").unwrap();
+    assert!(
+        superior.value.is_none() && superior.not_estimable.is_some(),
+        "{superior:?}"
+    );
+    let call = vec![
+        binary("truth", "t", &[true; 8]),
+        binary("call", "a", &same),
+        binary("call", "b", &same),
+    ];
+    let a = run("paired-accuracy", call, &method).unwrap();
+    assert!(
+        a.number("difference_sensitivity")
+            .unwrap()
+            .interval
+            .is_none()
+    );
+    // The other methods keep a width.
+    for word in ["tango", "newcombe", "bonett-price"] {
+        let a = run(
+            "paired-difference",
+            columns(),
+            &settings(&[("method", word)]),
+        )
+        .unwrap();
+        let i = a.number("difference").unwrap().interval.unwrap();
+        assert!(i.lower < 0.0 && i.upper > 0.0, "{word}");
+    }
+}
+
+#[test]
+fn predictive_values_rest_on_their_calls() {
+    let truth: Vec<bool> = (0..60).map(|i| i % 3 == 0).collect();
+    let one: Vec<bool> = (0..60)
+        .map(|i| i % 3 == 0 && i % 5 != 0 || i % 7 == 0)
+        .collect();
+    let two: Vec<bool> = (0..60).map(|i| i % 4 == 0).collect();
+    let a = run(
+        "paired-predictive-values",
+        vec![
+            binary("truth", "t", &truth),
+            binary("call", "a", &one),
+            binary("call", "b", &two),
+        ],
+        &[],
+    )
+    .unwrap();
+    for (place, call) in [("first", &one), ("second", &two)] {
+        for (stem, wanted) in [("ppv", true), ("npv", false)] {
+            let calls = call.iter().filter(|c| **c == wanted).count();
+            let right = call
+                .iter()
+                .zip(&truth)
+                .filter(|(c, t)| **c == wanted && **t == wanted)
+                .count();
+            let n = a.number(&format!("{stem}_{place}")).unwrap();
+            assert_eq!(n.n as usize, calls, "{n:?}");
+            let w =
+                candour_statistics::proportion::wilson_interval(right as u64, calls as u64, 0.95);
+            assert_eq!(n.interval, w.unwrap().map(|p| p.interval), "{n:?}");
+        }
+    }
+}
+
+/// Few clusters, outcomes that differ more within clusters than chance would, settings that clusters
+/// leave without a part: said in every entry that takes clusters.
+#[test]
+fn clusters_are_commented() {
+    // Twelve clusters of four, half of each positive: the design effect is far below 1.
+    let cluster: Vec<String> = (0..48).map(|i| (i / 4).to_string()).collect();
+    let cluster = || {
+        (
+            "cluster".to_owned(),
+            "id".to_owned(),
+            Column::Label(Labels::of(&cluster)),
+        )
+    };
+    let truth: Vec<bool> = (0..48).map(|i| i < 40).collect();
+    let call: Vec<bool> = (0..48).map(|i| i % 2 == 0 || i == 7).collect();
+    let columns = || {
+        vec![
+            binary("truth", "t", &truth),
+            binary("call", "c", &call),
+            cluster(),
+        ]
+    };
+    let a = run(
+        "accuracy",
+        columns(),
+        &settings(&[("method", "clopper-pearson")]),
+    )
+    .unwrap();
+    assert!(
+        said(&a, "sensitivity: 10 clusters") && said(&a, "specificity: 2 clusters"),
+        "{:?}",
+        a.notes
+    );
+    assert!(
+        said(&a, "design effect of sensitivity is below 1"),
+        "{:?}",
+        a.notes
+    );
+    assert!(said(&a, "`method` clopper-pearson is not used") && said(&a, "wilson-effective"));
+    let a = run(
+        "accuracy",
+        columns(),
+        &settings(&[("f1_interval", "delta")]),
+    )
+    .unwrap();
+    assert!(said(&a, "`f1_interval` delta is not used") && !said(&a, "`method`"));
+    let goals = [
+        ("sensitivity_goal", "0.3"),
+        ("specificity_goal", "0.3"),
+        ("method", "wald"),
+    ];
+    let a = run("accuracy-goals", columns(), &settings(&goals)).unwrap();
+    assert!(said(&a, "sensitivity: 10 clusters") && said(&a, "`method` wald is not used"));
+    let other: Vec<bool> = (0..48).map(|i| i % 3 == 0).collect();
+    let pair = |role: &str| {
+        vec![
+            binary(role, "a", &call),
+            binary(role, "b", &other),
+            cluster(),
+        ]
+    };
+    let a = run("paired-clustered", pair("outcome"), &[]).unwrap();
+    assert!(said(&a, "12 clusters: variances from fewer than about 20"));
+    for name in ["proportion_first", "proportion_second"] {
+        let n = a.number(name).unwrap();
+        assert!(n.interval.unwrap().lower < n.value.unwrap(), "{n:?}");
+    }
+    let mut all = pair("call");
+    all.push(binary("truth", "t", &truth));
+    let a = run("paired-accuracy", all, &settings(&[("method", "newcombe")])).unwrap();
+    assert!(said(&a, "diseased: 10 clusters") && said(&a, "`method` newcombe is not used"));
+    for name in ["sensitivity_first", "sensitivity_second"] {
+        assert!(a.number(name).unwrap().interval.is_some(), "{name}");
+    }
+    let a = run(
+        "proportion",
+        vec![binary("outcome", "o", &call), cluster()],
+        &settings(&[("method", "clopper-pearson")]),
+    )
+    .unwrap();
+    assert!(said(&a, "`method` clopper-pearson is not used"));
+    // All outcomes the same: only wilson-effective counts each cluster as one trial.
+    let ones = || vec![binary("outcome", "o", &[true; 48]), cluster()];
+    let a = run("proportion-clustered", ones(), &[]).unwrap();
+    assert!(a.numbers[0].interval.is_some() && said(&a, "the interval counts each cluster"));
+    let a = run(
+        "proportion-clustered",
+        ones(),
+        &settings(&[("method", "logit-t")]),
+    )
+    .unwrap();
+    assert!(a.numbers[0].interval.is_none() && !said(&a, "the interval counts each cluster"));
+    assert!(said(&a, "so this method has no interval"), "{:?}", a.notes);
+}
+
+/// The words of the command line, in capitals or not, are the words here.
+#[test]
+fn words_are_read_as_everywhere() {
+    let cells = [
+        "1", "true", "YES", "Positive", "0", "False", "no", "negative", "",
+    ];
+    let a = run("missing-bounds", vec![words("outcome", &cells)], &[]).unwrap();
+    assert_eq!(
+        a.number("proportion_complete_case").unwrap().value,
+        Some(0.5)
+    );
+    assert_eq!(a.number("missing").unwrap().value, Some(1.0));
+    let goal = settings(&[("goal", "0.2")]);
+    assert!(
+        run(
+            "missing-tipping-point",
+            vec![words("outcome", &cells)],
+            &goal
+        )
+        .is_ok()
+    );
+    let call = [true, true, true, false, false, false, true, false, true];
+    let a = run(
+        "partial-verification",
+        vec![words("truth", &cells), binary("call", "c", &call)],
+        &[],
+    )
+    .unwrap();
+    near(a.number("sensitivity_verified_only").unwrap().value, 0.75);
+    let result = ["positive", "NEGATIVE", "yes", "0", "Indeterminate", ""];
+    let truth = || binary("truth", "t", &[true, true, true, false, false, true]);
+    let a = run(
+        "indeterminate",
+        vec![truth(), words("result", &result)],
+        &[],
+    )
+    .unwrap();
+    near(
+        a.number("sensitivity_complete_case").unwrap().value,
+        2.0 / 3.0,
+    );
+    near(a.number("indeterminate").unwrap().value, 2.0 / 6.0);
+    let own = settings(&[
+        ("positive_words", "cancer,suspicious"),
+        ("negative_words", "benign"),
+        ("indeterminate_words", "unclear,poor"),
+    ]);
+    let result = [
+        "cancer",
+        "benign",
+        "Suspicious",
+        "benign",
+        "poor",
+        "unclear",
+    ];
+    let b = run(
+        "indeterminate",
+        vec![truth(), words("result", &result)],
+        &own,
+    )
+    .unwrap();
+    assert_eq!(a.numbers, b.numbers);
+    // No word, or one of two kinds.
+    let odd = || vec![words("outcome", &["maybe", "1"])];
+    assert!(run("missing-bounds", odd(), &[]).is_err());
+    let both = settings(&[("negative_words", "1,0")]);
+    assert!(run("missing-bounds", vec![words("outcome", &["1", "0"])], &both).is_err());
+    // The names of these settings are no arguments of the command line itself.
+    for entry in entries() {
+        for setting in entry.settings {
+            assert!(!["positive", "negative", "indeterminate", "missing"].contains(&setting.name));
+        }
+    }
+}
+
+#[test]
+fn settings_without_a_part_are_refused_or_noted() {
+    let one = || vec![words("outcome", &["1", "0", "1", ""])];
+    let two = || vec![one().remove(0), words("group", &["a", "a", "b", "b"])];
+    assert!(
+        run(
+            "missing-tipping-point",
+            two(),
+            &settings(&[("goal", "0.5")])
+        )
+        .is_err()
+    );
+    let both = settings(&[("goal", "0.5"), ("margin", "0.1")]);
+    assert!(run("missing-tipping-point", one(), &both).is_err());
+    assert!(run("missing-bounds", one(), &settings(&[("reference", "a")])).is_err());
+    let counts = [
+        ("successes", "3"),
+        ("trials", "9"),
+        ("successes_reference", "4"),
+        ("trials_reference", "8"),
+    ];
+    assert!(run("proportions-difference", vec![], &settings(&counts)).is_ok());
+    let named = [&counts[..], &[("reference", "x")]].concat();
+    assert!(run("proportions-difference", vec![], &settings(&named)).is_err());
+    let imputed = || {
+        ["estimate", "variance"]
+            .map(|r| {
+                (
+                    r.to_owned(),
+                    r.to_owned(),
+                    Column::Real(vec![0.2, 0.25, 0.3]),
+                )
+            })
+            .to_vec()
+    };
+    let rubin = settings(&[("df", "rubin-1987"), ("complete_df", "50")]);
+    let a = run("missing-rubin-pooling", imputed(), &rubin).unwrap();
+    assert!(said(&a, "`complete_df` is not used"));
+    // Any finite value may be tested, and help does not print the largest number there is.
+    for bad in ["inf", "-inf"] {
+        assert!(
+            run(
+                "missing-rubin-pooling",
+                imputed(),
+                &settings(&[("null", bad)])
+            )
+            .is_err()
+        );
+    }
+    for entry in entries() {
+        assert!(
+            !format!("{entry:?}").contains("179769313486231"),
+            "{}",
+            entry.id
+        );
+    }
+    let family = || {
+        vec![
+            (
+                "p_value".to_owned(),
+                "p".to_owned(),
+                Column::Real(vec![0.01, 0.02]),
+            ),
+            words("family", &["1", "2"]),
+        ]
+    };
+    let truncated = settings(&[("truncation", "0.5")]);
+    assert!(run("multiplicity-gatekeeping", family(), &truncated).is_err());
+    let parallel = settings(&[("gate", "parallel"), ("method", "hommel")]);
+    let a = run("multiplicity-gatekeeping", family(), &parallel).unwrap();
+    assert!(said(&a, "`method` hommel is not used"));
+}
+
+/// Leaving one of many clusters out costs one subtraction, and gives what adding up again gives.
+#[test]
+#[allow(clippy::disallowed_methods, reason = "a test may look at the clock")]
+fn bca_over_many_clusters_is_quick() {
+    use candour_statistics::clustered::{ClusterTotal, clustered_bootstrap};
+    use candour_statistics::resample::{BootstrapInterval, Units};
+    let totals = |m: u64| -> Vec<ClusterTotal> {
+        (0..m)
+            .map(|i| {
+                let trials = 1 + i * 7 % 5;
+                let successes = (i * i + i * 3) % (trials + 1);
+                ClusterTotal {
+                    successes: successes as f64,
+                    trials: trials as f64,
+                }
+            })
+            .collect()
+    };
+    let few = totals(60);
+    let share = |rows: &[usize]| {
+        let of = |f: fn(&ClusterTotal) -> f64| rows.iter().map(|r| f(&few[*r])).sum::<f64>();
+        Some(of(|t| t.successes) / of(|t| t.trials))
+    };
+    let units = Units::independent(few.len());
+    let all: Vec<usize> = (0..few.len()).collect();
+    let expected = BootstrapInterval::Bca
+        .of(
+            share(&all).unwrap(),
+            &units.bootstrap(3, 500, share),
+            &units.jackknife(share),
+            0.95,
+        )
+        .unwrap();
+    let got = clustered_bootstrap(&few, 0.95, 3, 500, BootstrapInterval::Bca).unwrap();
+    near(Some(got.lower), expected.lower);
+    near(Some(got.upper), expected.upper);
+    let start = std::time::Instant::now();
+    assert!(clustered_bootstrap(&totals(300_000), 0.95, 3, 100, BootstrapInterval::Bca).is_ok());
+    // Quadratic, it takes minutes.
+    assert!(start.elapsed().as_secs() < 60);
+}
+
+/// Exact sums end somewhere; there the score methods stand in, and it is said.
+#[test]
+fn exact_binomials_of_astronomic_numbers_are_refused() {
+    use candour_statistics::proportion::*;
+    let (x, n) = (4_503_599_700_000_000, 9_007_199_254_740_992);
+    assert!(matches!(
+        binomial_test(x, n, 0.5, Alternative::TwoSided),
+        Err(StatisticsError::NotEstimable(_))
+    ));
+    for method in ["clopper-pearson", "jeffreys", "mid-p"] {
+        let method = ProportionMethod::from_word(method);
+        assert!(proportion_interval(x, n, 0.95, method, Bound::TwoSided).is_err());
+        // At the end of what is computed it agrees with the score interval.
+        let exact = proportion_interval(500_020_000, 1_000_000_000, 0.95, method, Bound::TwoSided);
+        let wilson = wilson_interval(500_020_000, 1_000_000_000, 0.95)
+            .unwrap()
+            .unwrap();
+        let exact = exact.unwrap().interval;
+        assert!((exact.lower - wilson.interval.lower).abs() < 2e-9);
+        assert!((exact.upper - wilson.interval.upper).abs() < 2e-9);
+    }
+    let p = binomial_test(500_020_000, 1_000_000_000, 0.5, Alternative::TwoSided).unwrap();
+    let (_, score) = score_test(500_020_000, 1_000_000_000, 0.5, Alternative::TwoSided).unwrap();
+    assert!((p - score).abs() < 1e-4, "{p} {score}");
+    assert!(wilson_interval(x, n, 0.95).is_ok());
 }
 
 mod properties {

@@ -662,13 +662,12 @@ fn every_entry_answers_and_says_why_it_cannot() {
     ] {
         for interval in ["wilson", "bootstrap"] {
             for columns in [&base, &clustered] {
-                let settings = [
-                    ("rule", rule),
-                    ("target", "0.9"),
-                    ("threshold", "0.2"),
-                    ("interval", interval),
-                    fast,
-                ];
+                let mut settings = vec![("rule", rule), ("interval", interval), fast];
+                if rule.starts_with("fixed") {
+                    settings.push(("target", "0.9"));
+                } else if rule == "given" {
+                    settings.push(("threshold", "0.2"));
+                }
                 let got = answer("roc-operating-point", columns, &settings).unwrap();
                 assert!(got.numbers[0].interval.is_some(), "{rule} {interval}");
             }
@@ -848,24 +847,407 @@ fn infinite_scores_rank_and_have_thresholds_where_one_exists() {
     let inf = f64::INFINITY;
     let (truth, score) = ([false, true, false, true], [-inf, 1.0, 2.0, inf]);
     let points = roc_curve(&truth, &score, Thresholds::Midpoint).unwrap();
-    for p in &points {
-        if p.threshold.is_nan() {
-            assert_eq!((p.true_positives, p.true_negatives), (0, 2));
-        } else {
-            let tp = truth
-                .iter()
-                .zip(&score)
-                .filter(|(t, s)| **t && **s >= p.threshold)
-                .count() as u64;
-            let tn = truth
-                .iter()
-                .zip(&score)
-                .filter(|(t, s)| !**t && **s < p.threshold)
-                .count() as u64;
-            assert_eq!((tp, tn), (p.true_positives, p.true_negatives), "{p:?}");
+    let (last, others) = points.split_last().unwrap();
+    for p in others {
+        let tp = truth
+            .iter()
+            .zip(&score)
+            .filter(|(t, s)| **t && **s >= p.threshold)
+            .count() as u64;
+        let tn = truth
+            .iter()
+            .zip(&score)
+            .filter(|(t, s)| !**t && **s < p.threshold)
+            .count() as u64;
+        assert_eq!((tp, tn), (p.true_positives, p.true_negatives), "{p:?}");
+    }
+    // No number lies above +inf; the last cut is printed as it, and no operating point stands there.
+    assert_eq!(
+        (last.threshold, last.true_positives, last.true_negatives),
+        (inf, 0, 2)
+    );
+    let columns = truth_score(&truth, &score);
+    let got = answer("roc-auc", &columns, &[]).unwrap();
+    assert!(
+        got.curves[0].labels.contains(&"inf".to_owned())
+            && !got.curves[0].labels.iter().any(|l| l.contains("NaN"))
+    );
+    // Negatives above all positives, at +inf: every cut that is some number calls them positive.
+    let worst = ([true, true, false, false], [1.0, 2.0, inf, inf]);
+    for thresholds in ["midpoint", "observed"] {
+        let columns = truth_score(&worst.0, &worst.1);
+        let got = answer(
+            "roc-operating-point",
+            &columns,
+            &[("thresholds", thresholds)],
+        )
+        .unwrap();
+        assert!(got.number("threshold").unwrap().value.is_some());
+        assert_eq!(got.number("specificity").unwrap().value, Some(0.0));
+        let text = format!("{got:?}");
+        assert!(!text.contains("NaN"), "{text}");
+        // Specificity 1 needs a cut above +inf.
+        let fixed = [
+            ("thresholds", thresholds),
+            ("rule", "fixed_specificity"),
+            ("target", "1"),
+        ];
+        assert!(matches!(
+            answer("roc-operating-point", &columns, &fixed),
+            Err(StatisticsError::NotEstimable(_))
+        ));
+    }
+}
+
+fn said(a: &Answer, words: &str) -> bool {
+    a.notes.iter().any(|n| n.contains(words))
+}
+
+#[test]
+fn an_operating_point_takes_what_is_given_or_refuses_it() {
+    let columns = truth_score(
+        &[true, true, false, true, false, false],
+        &[0.9, 0.8, 0.7, 0.6, 0.4, 0.1],
+    );
+    let point = |settings: &[(&str, &str)]| answer("roc-operating-point", &columns, settings);
+    let implied = point(&[("threshold", "0.65")]).unwrap();
+    assert_eq!(
+        implied,
+        point(&[("threshold", "0.65"), ("rule", "given")]).unwrap()
+    );
+    assert_eq!(implied.number("threshold").unwrap().value, Some(0.65));
+    assert_eq!(
+        implied.number("sensitivity").unwrap().value,
+        Some(2.0 / 3.0)
+    );
+    assert_eq!(point(&[]).unwrap(), point(&[("rule", "youden")]).unwrap());
+    for settings in [
+        &[("target", "0.9")][..],
+        &[("target", "0.9"), ("rule", "youden")],
+        &[("target", "0.9"), ("threshold", "0.5")],
+        &[("threshold", "0.5"), ("rule", "youden")],
+        &[
+            ("threshold", "0.5"),
+            ("rule", "fixed_specificity"),
+            ("target", "0.5"),
+        ],
+        &[("rule", "fixed_specificity")],
+        &[
+            ("rule", "fixed_specificity"),
+            ("target", "0.5"),
+            ("cost", "2"),
+        ],
+        &[("threshold", "0.5"), ("prevalence", "0.1")],
+    ] {
+        assert!(
+            matches!(point(settings), Err(StatisticsError::Setting { .. })),
+            "{settings:?}"
+        );
+    }
+}
+
+/// One positive among a hundred negatives: every replicate holds that one, which says nothing about
+/// others.
+#[test]
+fn a_bootstrap_wants_two_of_each_class() {
+    let truth: Vec<bool> = (0..101).map(|i| i == 0).collect();
+    let score: Vec<f64> = (0..101)
+        .map(|i| if i == 0 { 97.5 } else { f64::from(i) })
+        .collect();
+    let one = truth_score(&truth, &score);
+    // The same where all positives are of one cluster.
+    let truth: Vec<bool> = (0..100).map(|i| i < 5).collect();
+    let score: Vec<f64> = (0..100).map(|i| f64::from((i * 37) % 41)).collect();
+    let cluster: Vec<String> = (0..100).map(|i| (i / 5).to_string()).collect();
+    let mut clustered = truth_score(&truth, &score);
+    clustered.push(("cluster", "patient", Column::Label(Labels::of(&cluster))));
+    let fast = ("replicates", "200");
+    for columns in [&one, &clustered] {
+        for (id, number, settings) in [
+            ("roc-auc", "auc", vec![("interval", "bootstrap"), fast]),
+            ("roc-partial-auc", "partial_auc", vec![fast]),
+            ("precision-recall", "average_precision", vec![fast]),
+            (
+                "roc-operating-point",
+                "sensitivity",
+                vec![("interval", "bootstrap"), fast],
+            ),
+            (
+                "roc-operating-point",
+                "sensitivity_at_specificity",
+                vec![("rule", "fixed_specificity"), ("target", "0.9"), fast],
+            ),
+        ] {
+            let got = answer(id, columns, &settings).unwrap();
+            let n = got.number(number).unwrap();
+            assert!(n.value.is_some() && n.interval.is_none(), "{id} {n:?}");
+            assert!(
+                n.not_estimable
+                    .as_ref()
+                    .unwrap()
+                    .contains("a bootstrap needs two"),
+                "{id} {n:?}"
+            );
+        }
+        let got = answer("roc-auc", columns, &[("band", "pointwise"), fast]).unwrap();
+        assert!(got.curves.len() == 1 && said(&got, "no band: a bootstrap needs two"));
+    }
+}
+
+/// Near 1 twice the estimate less the quantiles lies above 1.
+#[test]
+fn basic_intervals_are_clipped_and_constant_bands_left_out() {
+    let truth: Vec<bool> = (0..24).map(|i| i >= 12).collect();
+    let mut score: Vec<f64> = (0..24).map(f64::from).collect();
+    score[12] = 9.5;
+    let columns = truth_score(&truth, &score);
+    let settings = [("bootstrap", "basic"), ("replicates", "500")];
+    for (id, settings) in [
+        (
+            "roc-auc",
+            [&settings[..], &[("interval", "bootstrap")]].concat(),
+        ),
+        (
+            "roc-partial-auc",
+            [&settings[..], &[("from", "0.5")]].concat(),
+        ),
+        ("precision-recall", settings.to_vec()),
+    ] {
+        let got = answer(id, &columns, &settings).unwrap();
+        let most = if id == "roc-partial-auc" { 0.5 } else { 1.0 };
+        assert_eq!(got.numbers[0].interval.unwrap().upper, most, "{id}");
+        assert!(said(&got, "was clipped"), "{id} {:?}", got.notes);
+    }
+    // A constant score: a band without a width is none.
+    let constant = truth_score(&truth, &[1.0; 24]);
+    for band in ["pointwise", "simultaneous"] {
+        let got = answer(
+            "roc-auc",
+            &constant,
+            &[("band", band), ("replicates", "200")],
+        )
+        .unwrap();
+        assert!(got.curves.len() == 1 && said(&got, "no band"), "{band}");
+        assert!(
+            got.numbers[0]
+                .not_estimable
+                .as_ref()
+                .unwrap()
+                .contains("interval `newcombe`"),
+            "{:?}",
+            got.numbers[0]
+        );
+    }
+}
+
+/// Scores by severity: the alphabet puts mild, moderate, none, severe.
+#[test]
+fn classes_are_ordered_as_said() {
+    let words = ["none", "mild", "moderate", "severe"];
+    let class: Vec<&str> = (0..40).map(|i| words[i % 4]).collect();
+    let score: Vec<f64> = (0..40)
+        .map(|i| ((i % 4) * 2 + (i * 7 % 5)) as f64)
+        .collect();
+    let columns = [
+        ("truth", "grade", Column::Label(Labels::of(&class))),
+        ("score", "score", Column::Real(score.clone())),
+    ];
+    let ascending = [("direction", "ascending"), ("replicates", "200")];
+    let run = |more: &[(&'static str, &'static str)]| {
+        answer("roc-multiclass", &columns, &[&ascending[..], more].concat())
+    };
+    let got = run(&[("order", "none,mild,moderate,severe")]).unwrap();
+    // By definition: the mean over pairs of classes of the share of pairs in which the higher scores more.
+    let mut sum = 0.0;
+    for low in 0..4 {
+        for high in low + 1..4 {
+            let (mut wins, mut pairs) = (0.0, 0.0);
+            for i in 0..40 {
+                for j in 0..40 {
+                    if i % 4 == low && j % 4 == high {
+                        wins += if score[j] > score[i] {
+                            1.0
+                        } else if score[j] == score[i] {
+                            0.5
+                        } else {
+                            0.0
+                        };
+                        pairs += 1.0;
+                    }
+                }
+            }
+            sum += wins / pairs;
         }
     }
-    assert!(points.last().unwrap().threshold.is_nan());
+    close(got.numbers[0].value.unwrap(), sum / 6.0, "ordered");
+    assert!(
+        said(&got, "none < mild < moderate < severe"),
+        "{:?}",
+        got.notes
+    );
+    let bare = run(&[]).unwrap();
+    assert!(bare.numbers[0].value.unwrap() < sum / 6.0 - 0.1);
+    assert!(
+        said(&bare, "mild < moderate < none < severe") && said(&bare, "by their names alone"),
+        "{:?}",
+        bare.notes
+    );
+    for bad in [
+        "none,mild",
+        "none,mild,moderate,grave",
+        "none,mild,moderate,severe,severe",
+    ] {
+        assert!(matches!(
+            run(&[("order", bad)]),
+            Err(StatisticsError::Setting { .. })
+        ));
+    }
+}
+
+#[test]
+fn a_perfect_area_makes_no_claim() {
+    let truth: Vec<bool> = (0..20).map(|i| i >= 10).collect();
+    let perfect: Vec<f64> = (0..20).map(f64::from).collect();
+    let other: Vec<f64> = (0..20)
+        .map(|i| f64::from(i) + f64::from((i * 7) % 13))
+        .collect();
+    let mut columns = truth_score(&truth, &perfect);
+    columns.push(("score", "other", Column::Real(other.clone())));
+    let got = answer("roc-compare-paired", &columns, &[("margin", "0.05")]).unwrap();
+    assert!(said(&got, "CAUTION"), "{:?}", got.notes);
+    for claim in [
+        "non_inferior",
+        "superior",
+        "equivalent",
+        "non_inferiority_p_value",
+    ] {
+        let n = got.number(claim).unwrap();
+        assert!(n.value.is_none() && n.not_estimable.is_some(), "{n:?}");
+    }
+    // Both vary: claims, and the level of the tests without its rounding.
+    let rival: Vec<f64> = (0..20)
+        .map(|i| f64::from(i) + f64::from((i * 5) % 17))
+        .collect();
+    let mut columns = truth_score(&truth, &rival);
+    columns.push(("score", "other", Column::Real(other)));
+    let got = answer("roc-compare-paired", &columns, &[("margin", "0.05")]).unwrap();
+    assert!(!said(&got, "CAUTION") && got.number("non_inferior").unwrap().value.is_some());
+    assert!(said(&got, "one-sided level 0.025;"), "{:?}", got.notes);
+    assert!(said(
+        &got,
+        "new less reference: `score` (first column) less `other`"
+    ));
+    // No remedy is named that the entry does not have.
+    for id in ["roc-compare-paired", "roc-compare-unpaired"] {
+        assert!(!entry(id).settings.iter().any(|s| s.name == "interval"));
+    }
+    let same = truth_score(&truth, &perfect);
+    let group: Vec<&str> = (0..20)
+        .map(|i| if i % 2 == 0 { "x" } else { "y" })
+        .collect();
+    let grouped = [
+        &same[..],
+        &[("group", "g", Column::Label(Labels::of(&group)))],
+    ]
+    .concat();
+    let got = answer("roc-compare-unpaired", &grouped, &[("margin", "0.1")]).unwrap();
+    assert!(
+        !format!("{got:?}").contains("newcombe")
+            && got.number("non_inferior").unwrap().value.is_none()
+    );
+    let cluster: Vec<String> = (0..20).map(|i| (i / 2).to_string()).collect();
+    let clustered = [
+        &same[..],
+        &[("cluster", "c", Column::Label(Labels::of(&cluster)))],
+    ]
+    .concat();
+    let got = answer("roc-auc", &clustered, &[]).unwrap();
+    assert!(got.numbers[0].interval.is_none() && !format!("{got:?}").contains("newcombe"));
+}
+
+#[test]
+fn unpaired_areas_are_new_less_reference() {
+    let truth: Vec<bool> = (0..60).map(|i| i % 3 == 0).collect();
+    let score: Vec<f64> = (0..60)
+        .map(|i| {
+            f64::from((i * 17) % 29)
+                + if i % 3 == 0 {
+                    f64::from(4 + i % 2 * 9)
+                } else {
+                    0.0
+                }
+        })
+        .collect();
+    let group: Vec<&str> = (0..60)
+        .map(|i| if i % 2 == 0 { "x" } else { "y" })
+        .collect();
+    let mut columns = truth_score(&truth, &score);
+    columns.push(("group", "scanner", Column::Label(Labels::of(&group))));
+    let run = |settings: &[(&str, &str)]| answer("roc-compare-unpaired", &columns, settings);
+    let value = |a: &Answer, name: &str| a.number(name).unwrap().value.unwrap();
+    let bare = run(&[]).unwrap();
+    close(
+        value(&bare, "difference"),
+        value(&bare, "auc_y") - value(&bare, "auc_x"),
+        "other less the first by name",
+    );
+    assert!(said(&bare, "group `y` less reference `x`"));
+    let turned = run(&[("reference_group", "y")]).unwrap();
+    close(
+        value(&turned, "difference"),
+        -value(&bare, "difference"),
+        "turned",
+    );
+    close(value(&turned, "d"), -value(&bare, "d"), "turned");
+    assert!(said(&turned, "group `x` less reference `y`"));
+    let width = |a: &Answer| {
+        let i = a.numbers[0].interval.unwrap();
+        i.upper - i.lower
+    };
+    assert!(width(&run(&[("distribution", "normal")]).unwrap()) < width(&bare));
+    assert!(run(&[("reference_group", "z")]).is_err() && run(&[("reference", "t")]).is_err());
+}
+
+#[test]
+fn settings_that_are_not_used_are_noted() {
+    let case = &read("roc.json")["singles"][0];
+    let base = truth_score(&flags(&case["truth"]), &numbers(&case["score"]));
+    let got = answer("roc-auc", &base, &[("bootstrap", "bca")]).unwrap();
+    assert!(said(&got, "`bootstrap` bca is not used"), "{:?}", got.notes);
+    let got = answer(
+        "precision-recall",
+        &base,
+        &[("bootstrap", "bca"), ("interval", "logit")],
+    )
+    .unwrap();
+    assert!(said(&got, "`bootstrap` bca is not used"));
+    let got = answer("roc-auc", &base, &[]).unwrap();
+    assert!(!said(&got, "not used"));
+    // Partial area and average precision at the boundary say what to do.
+    let perfect = truth_score(
+        &[true, true, true, false, false],
+        &[3.0, 4.0, 5.0, 1.0, 2.0],
+    );
+    for id in ["roc-partial-auc", "precision-recall"] {
+        let got = answer(id, &perfect, &[("replicates", "200")]).unwrap();
+        assert!(
+            got.numbers[0]
+                .not_estimable
+                .as_ref()
+                .unwrap()
+                .contains("`roc-auc`")
+        );
+    }
+    // Perfect separation in counts: Newcombe's interval stands beside.
+    let columns = [
+        ("bin", "bin", Column::Real(vec![0.0, 1.0])),
+        ("positives", "p", Column::Real(vec![0.0, 10.0])),
+        ("negatives", "n", Column::Real(vec![10.0, 0.0])),
+    ];
+    let got = answer("roc-federated", &columns, &[]).unwrap();
+    let i = got.number("auc_boundary").unwrap().interval.unwrap();
+    let expected = newcombe_interval(1.0, 10, 10, 0.95).unwrap();
+    assert_eq!(i, expected);
 }
 
 /// Binormal scores: `cases` positives around `shift`, others around 0.

@@ -97,6 +97,94 @@ fn published_examples_come_out() {
     assert!((value(&a, "n_first_unrounded") - 76.7).abs() < 0.05);
 }
 
+fn said(a: &Answer, words: &str) -> bool {
+    a.notes.iter().any(|n| n.contains(words))
+}
+
+/// A width makes it precision, and where a setting would do nothing it is refused.
+#[test]
+fn settings_imply_what_they_are_for() {
+    // By hand: 1 + 8 * 1.959964^2 * (0.2 * 1.8)^2 / (2 * 0.2^2) = 50.785.
+    let a = run("size-icc", &[("icc", "0.8"), ("width", "0.2")]).unwrap();
+    assert_eq!(value(&a, "n"), 51.0);
+    assert!(said(&a, "have no part in it"));
+    for method in ["walter", "exact"] {
+        assert!(matches!(
+            run(
+                "size-icc",
+                &[("icc", "0.8"), ("width", "0.2"), ("method", method)]
+            ),
+            Err(StatisticsError::Setting { .. })
+        ));
+    }
+    assert!(matches!(
+        run(
+            "size-bland-altman",
+            &[("sd", "3.3"), ("max_difference", "8"), ("half_width", "1")]
+        ),
+        Err(StatisticsError::Setting { .. })
+    ));
+    let a = run(
+        "size-kappa",
+        &[
+            ("first_rate", "0.3"),
+            ("second_rate", "0.3"),
+            ("kappa", "0.4"),
+            ("width", "0.2"),
+        ],
+    )
+    .unwrap();
+    assert!(said(&a, "have no part in it"));
+    // A margin alone: non-inferiority, one-sided, by Farrington and Manning, and that is said.
+    let margin = [("first", "0.9"), ("second", "0.9"), ("margin", "0.1")];
+    let a = run("size-two-proportions", &margin).unwrap();
+    let b = run(
+        "size-two-proportions",
+        &[
+            margin[0],
+            margin[1],
+            margin[2],
+            ("method", "farrington-manning"),
+            ("sides", "one"),
+        ],
+    )
+    .unwrap();
+    assert_eq!(a.numbers, b.numbers);
+    assert!(
+        said(&a, "one-sided at 0.05") && said(&a, "level 0.9 "),
+        "{:?}",
+        a.notes
+    );
+}
+
+/// scipy 1.17.1: the exact unconditional power of the conditional test by enumeration of binom.sf; 92 and
+/// 84 are the smallest n such that they and the fifty above them have power 0.8.
+#[test]
+fn pairs_by_the_exact_test_are_given() {
+    for (gain, loss, n, power, exact) in [
+        ("0.2", "0.05", 85.0, 0.765_649_591_626_849_5, 92.0),
+        ("0.3", "0.1", 77.0, 0.760_706_885_954_309, 84.0),
+    ] {
+        let a = run("size-paired-proportions", &[("gain", gain), ("loss", loss)]).unwrap();
+        assert_eq!(value(&a, "n"), n);
+        assert!((value(&a, "power_exact") - power).abs() < 1e-9);
+        assert_eq!(value(&a, "n_exact"), exact);
+        assert!(
+            said(&a, &format!("it needs {exact} (n_exact)")),
+            "{:?}",
+            a.notes
+        );
+    }
+}
+
+#[test]
+fn few_cases_of_a_class_are_noted() {
+    let a = run("size-auc", &[("auc", "0.9")]).unwrap();
+    assert!(value(&a, "n_positive") < 20.0 && said(&a, "below about 20 of a class"));
+    let a = run("size-auc", &[("auc", "0.6")]).unwrap();
+    assert!(value(&a, "n_positive") > 20.0 && !said(&a, "below about 20"));
+}
+
 #[test]
 fn what_no_study_can_show_is_said() {
     let refused = |r: Result<Answer, StatisticsError>| {
@@ -153,13 +241,39 @@ fn what_no_study_can_show_is_said() {
         "size-proportion-goal",
         &[("goal", "0.8"), ("expected", "0.8000001")],
     ));
-    assert!(
-        run(
-            "size-two-proportions",
-            &[("first", "0.8"), ("second", "0.8"), ("margin", "0.05")]
-        )
-        .is_err()
-    );
+    for extra in [("sides", "two"), ("method", "pooled")] {
+        assert!(
+            run(
+                "size-two-proportions",
+                &[
+                    ("first", "0.8"),
+                    ("second", "0.8"),
+                    ("margin", "0.05"),
+                    extra
+                ]
+            )
+            .is_err()
+        );
+    }
+    // A one-sided test in the wrong direction.
+    refused(run(
+        "size-two-proportions",
+        &[("first", "0.7"), ("second", "0.8"), ("sides", "one")],
+    ));
+    refused(run(
+        "size-paired-proportions",
+        &[("gain", "0.05"), ("loss", "0.2"), ("sides", "one")],
+    ));
+    refused(run(
+        "size-kappa",
+        &[
+            ("first_rate", "0.3"),
+            ("second_rate", "0.3"),
+            ("kappa", "0.4"),
+            ("null", "0.6"),
+            ("sides", "one"),
+        ],
+    ));
     assert!(
         run(
             "size-paired-proportions",

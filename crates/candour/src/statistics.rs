@@ -142,7 +142,7 @@ fn run(rest: &[OsString], command: &'static str, which: impl Fn(&Entry) -> bool)
         )));
     };
     let matches = parse(arguments(entry, command), rest)?;
-    let text = |name: &str| matches.get_one::<String>(name).cloned();
+    let text = |name: &str| matches.try_get_one::<String>(name).ok().flatten().cloned();
     let words = |name: &str| -> Option<Vec<String>> {
         let given = matches.try_get_one::<String>(&format!("words.{name}"));
         let given = given.ok().flatten()?;
@@ -160,7 +160,9 @@ fn run(rest: &[OsString], command: &'static str, which: impl Fn(&Entry) -> bool)
             settings.push((setting.name.to_owned(), value));
         }
     }
-    let table = match matches.get_one::<PathBuf>("data") {
+    // Entries without columns take no file, and know no such argument.
+    let data = matches.try_get_one::<PathBuf>("data").ok().flatten();
+    let table = match data {
         Some(path) => read_table(path)?,
         None if columns.is_empty() => none()?,
         None => {
@@ -202,7 +204,7 @@ fn run(rest: &[OsString], command: &'static str, which: impl Fn(&Entry) -> bool)
         analysis::AnalysisError::Endpoint { what, .. } => Failure::Misuse(what),
         other => other.into(),
     })?;
-    let has_data = matches.get_one::<PathBuf>("data").is_some();
+    let has_data = data.is_some();
     show(
         entry, answer, counted, &table, has_data, &endpoint, &matches,
     )

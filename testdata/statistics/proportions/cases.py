@@ -317,7 +317,7 @@ for tp, fp, fn, tn in [(45, 6, 5, 94), (19, 0, 1, 30)]:
     z = stats.norm.ppf(.975)
     for name, x1, x2 in [("lr_positive", tp, fp), ("lr_negative", fn, tn)]:
         n1, n2 = tp + fn, fp + tn
-        if x2:
+        if tp and fp and fn and tn:  # with an empty cell there is no log-normal interval
             lo, hi = confint_proportions_2indep(x1, n1, x2, n2, compare="ratio", method="log")
             case("likelihood-ratios", columns, {}, {name: x1 / n1 / (x2 / n2), name + ".lower": lo, name + ".upper": hi}, "statsmodels log")
         g = lambda v: z_ratio(x1, n1, x2, n2, math.exp(v), False)

@@ -33,7 +33,7 @@ av <- sapply(1:400, function(n) sum(dbinom(0:n, n, .9) * cpx(0:n, n)))
 add("size-proportion-precision", list(expected = .9, width = .15, method = "clopper-pearson", criterion = "average"), list(n = min(which(av <= .15)), width = av[min(which(av <= .15))]))
 for (s in list(c(.85, .75, .8), c(.1, .2, .9), c(.5, .52, .8))) {
   add("size-two-proportions", list(first = s[1], second = s[2], power = s[3]), list(n_first_unrounded = power.prop.test(p1 = s[1], p2 = s[2], power = s[3], tol = 1e-13)$n))
-  add("size-two-proportions", list(first = s[1], second = s[2], power = s[3], method = "arcsine", sides = "one"), list(n_first_unrounded = pwr.2p.test(h = abs(ES.h(s[1], s[2])), power = s[3], alternative = "greater", sig.level = .05)$n))
+  add("size-two-proportions", list(first = max(s[1:2]), second = min(s[1:2]), power = s[3], method = "arcsine", sides = "one"), list(n_first_unrounded = pwr.2p.test(h = abs(ES.h(s[1], s[2])), power = s[3], alternative = "greater", sig.level = .05)$n))
 }
 rest <- function(p1, p2, d, k) { f <- function(q) p1 * log(q) + (1 - p1) * log(1 - q) + k * (p2 * log(q + d) + (1 - p2) * log(1 - q - d)); optimize(f, c(max(0, -d) + 1e-9, min(1, 1 - d) - 1e-9), maximum = TRUE, tol = 1e-12)$maximum }
 for (s in list(c(.9, .9, .1, 1, .8), c(.85, .87, .08, 2, .9), c(.6, .55, .1, .5, .8), c(.95, .95, .05, 1, .8))) {

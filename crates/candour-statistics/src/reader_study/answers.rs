@@ -10,6 +10,7 @@ use super::study::{Columns, Design, Study};
 use super::ustatistic::{DfRule, Estimator, UStatistics};
 use crate::catalogue::{Labels, Sample};
 use crate::number::{Answer, Cell, Curve, Figure, Interval, Number, StatisticsError, Table};
+use crate::proportion::digits;
 
 type Outcome<T> = Result<T, StatisticsError>;
 
@@ -135,7 +136,7 @@ pub(super) fn obuchowski_rockette(sample: &Sample) -> Outcome<Answer> {
     if or.tests.len() > 1 && !or.nested {
         let mut rows = Vec::new();
         for r in 0..or.readers.len() {
-            for (a, b) in pairs(or.tests.len(), None) {
+            for (a, b) in pairs(or.tests.len(), reference(sample, &or.tests)?) {
                 let mut row = vec![text(&or.readers, r), Cell::Text(versus(&or.tests, a, b))];
                 row.extend(contrast_cells(or.reader_difference(
                     r,
@@ -310,6 +311,7 @@ pub(super) fn ustatistic(sample: &Sample) -> Outcome<Answer> {
     let margin = margin(sample, reference)?;
     let mut answer = Answer::default();
     let (mut singles, mut rows) = (Vec::new(), Vec::new());
+    let mut clipped = false;
     let two = study.tests.len() == 2;
     for (a, b) in pairs(study.tests.len(), reference) {
         let Some((_, _, moments, estimate)) = all
@@ -320,7 +322,7 @@ pub(super) fn ustatistic(sample: &Sample) -> Outcome<Answer> {
             continue;
         };
         let mut estimate = *estimate;
-        if a > b {
+        if a > b && estimate.value != 0.0 {
             estimate.value = -estimate.value;
         }
         let suffix = if two {
@@ -337,10 +339,21 @@ pub(super) fn ustatistic(sample: &Sample) -> Outcome<Answer> {
         };
         match estimate.infer(estimator, rule, 0.0, level) {
             Ok(i) => {
+                let (interval, cut) = within(i.interval, -1.0, 1.0);
+                clipped |= cut;
+                if let Some(d) = df {
+                    df_notes(
+                        &mut answer,
+                        &versus(&study.tests, a, b),
+                        d,
+                        i.df,
+                        estimate.least_df,
+                    );
+                }
                 answer.numbers.push(
                     Number::plain(name, definition, estimate.value, n)
                         .with_standard_error(i.standard_error)
-                        .with_interval(i.interval, format!("{id}.{rule_id}")),
+                        .with_interval(interval, format!("{id}.{rule_id}")),
                 );
                 answer.numbers.push(Number::plain(
                     format!("p_value{suffix}"),
@@ -399,7 +412,10 @@ pub(super) fn ustatistic(sample: &Sample) -> Outcome<Answer> {
             n,
         );
         match estimate.infer(estimator, rule, 0.5, level) {
-            Ok(i) => {
+            Ok(mut i) => {
+                let (interval, cut) = within(i.interval, 0.0, 1.0);
+                clipped |= cut;
+                i.interval = interval;
                 answer.numbers.push(
                     number
                         .with_standard_error(i.standard_error)
@@ -500,10 +516,14 @@ pub(super) fn ustatistic(sample: &Sample) -> Outcome<Answer> {
     ));
     said(&mut answer, &study, study.design());
     if two && let [(a, b)] = pairs(2, reference).as_slice() {
-        answer.notes.push(format!(
-            "the difference is {}",
-            versus(&study.tests, *a, *b)
-        ));
+        answer
+            .notes
+            .push(pair_note(&study.tests, *a, *b, reference));
+    }
+    if clipped {
+        answer
+            .notes
+            .push("a limit lay outside 0 to 1 (of a difference: -1 to 1) and was clipped".into());
     }
     if all.estimates.iter().any(|e| e.variance < 0.0)
         || all.pairs.iter().any(|p| p.3.variance < 0.0)
@@ -515,6 +535,36 @@ pub(super) fn ustatistic(sample: &Sample) -> Outcome<Answer> {
     }
     answer.curves.extend(rocs(&study, Merit::Auc));
     Ok(answer)
+}
+
+/// An interval cut to a range, and whether it was.
+fn within(interval: Interval, least: f64, most: f64) -> (Interval, bool) {
+    let cut = Interval {
+        lower: interval.lower.clamp(least, most),
+        upper: interval.upper.clamp(least, most),
+        ..interval
+    };
+    (cut, cut != interval)
+}
+
+/// What was done to the BDG degrees of freedom before they entered an interval.
+fn df_notes(answer: &mut Answer, of: &str, bdg: f64, used: f64, least: f64) {
+    if bdg == least {
+        answer.notes.push(format!(
+            "{of}: df_bdg stands at its floor, {least}, the smallest of the effective readers and cases less 1 (Gaylor and Hopper 1969)"
+        ));
+    }
+    if used.is_infinite() && bdg.is_finite() {
+        answer.notes.push(format!(
+            "{of}: df_bdg {} lies above 50, and the normal distribution is taken (df_rule imrmc)",
+            digits(bdg)
+        ));
+    } else if used != bdg {
+        answer.notes.push(format!(
+            "{of}: df_bdg {} is rounded down to {used} (df_rule imrmc)",
+            digits(bdg)
+        ));
+    }
 }
 
 pub(super) fn standalone(sample: &Sample) -> Outcome<Answer> {
@@ -542,7 +592,7 @@ pub(super) fn standalone(sample: &Sample) -> Outcome<Answer> {
         format!("{id}.{}", kind(analysis, false)),
     );
     let mut answer = Answer::default();
-    let estimate = result.mean - result.standalone;
+    let estimate = super::obuchowski_rockette::less(result.mean, result.standalone);
     match result.difference(analysis, level) {
         Ok(c) => {
             answer.numbers.push(number(
@@ -595,9 +645,39 @@ pub(super) fn standalone(sample: &Sample) -> Outcome<Answer> {
         }
         Err(other) => return Err(other),
     }
+    let mut clipped = false;
+    for (name, value, own, method) in [
+        (
+            "standalone",
+            result.standalone,
+            result.own(analysis, level),
+            format!("{id}.z.algorithm-alone"),
+        ),
+        (
+            "readers_mean",
+            result.mean,
+            result.readers_mean(analysis, level),
+            format!("{method_id}.readers-alone"),
+        ),
+    ] {
+        answer.numbers.push(match own {
+            Ok(c) => {
+                let (c, cut) = c.within_unit();
+                clipped |= cut;
+                number(name, &definition, &c, n, &method)
+            }
+            Err(StatisticsError::NotEstimable(reason)) => {
+                Number::plain(name, definition.clone(), value, n).without_interval(reason)
+            }
+            Err(other) => return Err(other),
+        });
+    }
+    if clipped {
+        answer
+            .notes
+            .push("an interval of the algorithm or of the readers was cut to 0 to 1".into());
+    }
     for (name, value) in [
-        ("standalone", result.standalone),
-        ("readers_mean", result.mean),
         (
             "readers_below_standalone",
             result
@@ -767,7 +847,7 @@ pub(super) fn reading_time(sample: &Sample) -> Outcome<Answer> {
                     Number::plain(
                         format!("time_ratio{suffix}"),
                         definition,
-                        (of(a) - of(b)).exp(),
+                        super::obuchowski_rockette::less(of(a), of(b)).exp(),
                         n,
                     )
                     .without_interval(reason),
@@ -816,7 +896,7 @@ pub(super) fn reading_time(sample: &Sample) -> Outcome<Answer> {
     ));
     if let [(a, b)] = pairs(t, reference).as_slice() {
         answer.notes.push(format!(
-            "the ratio is `{}` by `{}`",
+            "the ratio is new by reference: `{}` by `{}`",
             name_of(&test.names, *a),
             name_of(&test.names, *b)
         ));
@@ -905,7 +985,7 @@ pub(super) fn power(sample: &Sample) -> Outcome<Answer> {
     answer.notes.push(format!(
         "{}; two-sided test at {}",
         analysis.words(),
-        plan.alpha
+        digits(plan.alpha)
     ));
     Ok(answer)
 }
@@ -936,6 +1016,7 @@ impl Results<'_> {
         let mut answer = Answer::default();
         let (mut rows, mut forest) = (Vec::new(), Forest::default());
         let two = self.tests.len() == 2;
+        let mut endless = false;
         let mean = |i: usize| self.means.get(i).copied().unwrap_or(f64::NAN);
         for (a, b) in pairs(self.tests.len(), reference) {
             let suffix = if two {
@@ -958,6 +1039,9 @@ impl Results<'_> {
                             n,
                         ));
                     }
+                    if c.df.is_infinite() && analysis != Analysis::Frrc {
+                        endless = true;
+                    }
                     if let Some(margin) = margin {
                         answer.numbers.push(Number::plain(
                             format!("non_inferiority_p_value{suffix}"),
@@ -970,8 +1054,13 @@ impl Results<'_> {
                 }
                 Err(StatisticsError::NotEstimable(reason)) => {
                     answer.numbers.push(
-                        Number::plain(name, self.merit.clone(), mean(a) - mean(b), n)
-                            .without_interval(reason.clone()),
+                        Number::plain(
+                            name,
+                            self.merit.clone(),
+                            super::obuchowski_rockette::less(mean(a), mean(b)),
+                            n,
+                        )
+                        .without_interval(reason.clone()),
                     );
                 }
                 Err(_) => {}
@@ -1104,9 +1193,7 @@ impl Results<'_> {
         ));
         answer.notes.push(analysis.words().to_owned());
         if two && let [(a, b)] = pairs(2, reference).as_slice() {
-            answer
-                .notes
-                .push(format!("the difference is {}", versus(self.tests, *a, *b)));
+            answer.notes.push(pair_note(self.tests, *a, *b, reference));
         }
         if self.tests.len() > 2 {
             answer.notes.push(
@@ -1118,6 +1205,9 @@ impl Results<'_> {
             answer.notes.push(format!(
                 "non-inferior when the lower limit lies above -{margin}"
             ));
+        }
+        if endless {
+            answer.notes.push("the readers do not differ in how they respond to the tests (the mean square of test by reader is 0): the degrees of freedom are infinite, and the normal distribution is taken".into());
         }
         if clipped {
             answer
@@ -1172,6 +1262,26 @@ fn study(sample: &Sample) -> Outcome<Study> {
 
 fn merit(sample: &Sample, study: &Study) -> Outcome<Merit> {
     let word = sample.word("figure_of_merit");
+    let binary = matches!(word, "sensitivity" | "specificity");
+    if let (false, Some(t)) = (binary, sample.optional_real("threshold")) {
+        return Err(StatisticsError::setting(
+            "threshold",
+            format!("{t} with figure_of_merit `{word}`"),
+            "it belongs to sensitivity and specificity",
+        ));
+    }
+    let partial = word.starts_with("partial");
+    if !partial
+        && (sample.real("range_lower") != 0.0
+            || sample.real("range_upper") != 1.0
+            || sample.flag("normalise"))
+    {
+        return Err(StatisticsError::setting(
+            "range_lower, range_upper, normalise",
+            format!("given with figure_of_merit `{word}`"),
+            "they belong to partial-auc-specificity and partial-auc-sensitivity",
+        ));
+    }
     match word {
         "sensitivity" | "specificity" => {
             let threshold = match sample.optional_real("threshold") {
@@ -1250,14 +1360,29 @@ fn margin(sample: &Sample, reference: Option<usize>) -> Outcome<Option<f64>> {
     Ok(margin)
 }
 
-/// Pairs of tests: all, first less second, or each other less the reference.
+/// Pairs of tests, the new one less the reference: each other against the reference, or all pairs, where
+/// the one that sorts first is the reference.
 fn pairs(tests: usize, reference: Option<usize>) -> Vec<(usize, usize)> {
     match reference {
         Some(r) => (0..tests).filter(|t| *t != r).map(|t| (t, r)).collect(),
         None => (0..tests)
-            .flat_map(|a| (a + 1..tests).map(move |b| (a, b)))
+            .flat_map(|first| (first + 1..tests).map(move |other| (other, first)))
             .collect(),
     }
+}
+
+/// Which is new and which the reference.
+fn pair_note(names: &[String], a: usize, b: usize, reference: Option<usize>) -> String {
+    format!(
+        "the difference is new less reference: `{}` less `{}`{}",
+        name_of(names, a),
+        name_of(names, b),
+        if reference.is_none() {
+            " (the test that sorts first; name it by `reference`)"
+        } else {
+            ""
+        }
+    )
 }
 
 fn name_of(names: &[String], at: usize) -> &str {

@@ -115,7 +115,7 @@ const COVARIANCE: Setting = Setting {
 
 const REFERENCE: Setting = Setting {
     name: "reference",
-    what: "the test the others are compared with (other less reference); without it all pairs, first less second",
+    what: "the test the others are compared with (other less reference); without it all pairs, each less the one that sorts before it",
     kind: SettingKind::OptionalWord,
     default: None,
 };

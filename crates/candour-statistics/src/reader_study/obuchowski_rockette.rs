@@ -178,6 +178,40 @@ pub(super) fn f_test(
     })
 }
 
+/// A mean square below this share of the mean square of the data is what rounding leaves of 0.
+pub(super) const ROUNDING: f64 = 1e-20;
+
+/// A square that is nothing but rounding against `floor` counts as 0.
+pub(super) fn settled(square: f64, floor: f64) -> f64 {
+    if square.abs() <= floor { 0.0 } else { square }
+}
+
+/// The mean of the squares.
+pub(super) fn mean_square(values: &[f64]) -> f64 {
+    values.iter().map(|v| v * v).sum::<f64>() / values.len() as f64
+}
+
+/// `a - b`, 0 where they differ by rounding alone.
+pub(super) fn less(a: f64, b: f64) -> f64 {
+    let difference = a - b;
+    if difference.abs() <= 1e-12 * a.abs().max(b.abs()) {
+        0.0
+    } else {
+        difference
+    }
+}
+
+/// The size below which a covariance is rounding: those of comparisons are differences of products,
+/// the others sums of squares.
+pub(super) fn covariance_floor(values: &[f64], method: Method) -> f64 {
+    let share = if method == Method::Unbiased {
+        1e-14
+    } else {
+        ROUNDING
+    };
+    share * mean_square(values)
+}
+
 /// Hillis's degrees of freedom of `mean_square + rest`, of which the first has `df`.
 pub(super) fn hillis_df(mean_square: f64, rest: f64, df: f64) -> f64 {
     let ratio = 1.0 + rest / mean_square;
@@ -232,6 +266,8 @@ pub struct ObuchowskiRockette {
     /// Whether a fixed-reader denominator keeps Cov2 - Cov3 where it is negative (MRMCaov) or sets it
     /// to 0 (OR-DBM MRMC and RJafroc).
     pub keep_negative: bool,
+    /// Covariances below this are rounding.
+    floor: f64,
 }
 
 impl ObuchowskiRockette {
@@ -264,6 +300,7 @@ impl ObuchowskiRockette {
         let readers_of: Vec<f64> = by_test.iter().map(|v| v.len() as f64).collect();
         let grand = mean(&merits.values);
         let (tf, rf, nf) = (t as f64, r as f64, merits.cells.len() as f64);
+        let rounding = ROUNDING * mean_square(&merits.values);
         let ms_t = (t > 1).then(|| {
             means
                 .iter()
@@ -314,7 +351,10 @@ impl ObuchowskiRockette {
             });
             (ms_r, ms, df)
         };
-        let components = components(&merits);
+        let [ms_t, ms_r, ms_error] =
+            [ms_t, ms_r, ms_error].map(|ms| ms.map(|v| settled(v, rounding)));
+        let floor = covariance_floor(&merits.values, method);
+        let components = components(&merits, floor);
         Ok(Self {
             tests: relevant.tests,
             readers: relevant.readers,
@@ -327,6 +367,7 @@ impl ObuchowskiRockette {
             components,
             nested,
             keep_negative: false,
+            floor,
             merits,
         })
     }
@@ -343,15 +384,24 @@ impl ObuchowskiRockette {
         }
     }
 
+    /// What of a difference of covariances is not rounding.
+    fn beyond_rounding(&self, covariance: f64) -> f64 {
+        settled(
+            covariance,
+            self.floor.max(1e-10 * self.components.var_error.abs()),
+        )
+    }
+
     /// Cov2 - Cov3, negative set to 0.
     fn excess(&self) -> f64 {
-        (self.components.cov2 - self.components.cov3).max(0.0)
+        self.beyond_rounding(self.components.cov2 - self.components.cov3)
+            .max(0.0)
     }
 
     /// Whether Cov2 - Cov3 is negative.
     #[must_use]
     pub fn negative(&self) -> bool {
-        self.components.cov2 < self.components.cov3
+        self.beyond_rounding(self.components.cov2 - self.components.cov3) < 0.0
     }
 
     /// The error term of an analysis and its degrees of freedom (infinite for chi-squared).
@@ -375,7 +425,7 @@ impl ObuchowskiRockette {
             } else {
                 c.var_error - c.cov1
             };
-            return Ok((term, f64::INFINITY));
+            return Ok((self.beyond_rounding(term), f64::INFINITY));
         }
         let ms = self.ms_error.ok_or_else(|| {
             StatisticsError::not_estimable(
@@ -435,7 +485,7 @@ impl ObuchowskiRockette {
         let of = |list: &[f64], i: usize| list.get(i).copied().unwrap_or(f64::NAN);
         let weight = 1.0 / of(&self.readers_of, a) + 1.0 / of(&self.readers_of, b);
         Contrast::new(
-            of(&self.means, a) - of(&self.means, b),
+            less(of(&self.means, a), of(&self.means, b)),
             (weight * term).sqrt(),
             df,
             level,
@@ -472,9 +522,11 @@ impl ObuchowskiRockette {
             .collect();
         let m = mean(&values);
         let ms = (values.len() > 1).then(|| {
-            values.iter().map(|v| (v - m).powi(2)).sum::<f64>() / (values.len() as f64 - 1.0)
+            let ms =
+                values.iter().map(|v| (v - m).powi(2)).sum::<f64>() / (values.len() as f64 - 1.0);
+            settled(ms, ROUNDING * mean_square(&values))
         });
-        (variance, cov2, ms)
+        (settled(variance, self.floor), settled(cov2, self.floor), ms)
     }
 
     fn places(&self, which: impl Fn((usize, usize)) -> bool) -> Vec<usize> {
@@ -570,8 +622,8 @@ impl ObuchowskiRockette {
         let cov1 = if own_cases { 0.0 } else { mean(&others) };
         let value = |p: usize| self.merits.values.get(p).copied().unwrap_or(f64::NAN);
         Contrast::new(
-            value(pa) - value(pb),
-            (2.0 * (variance - cov1)).sqrt(),
+            less(value(pa), value(pb)),
+            (2.0 * settled(variance - cov1, self.floor.max(1e-10 * variance.abs()))).sqrt(),
             f64::INFINITY,
             level,
         )
@@ -604,7 +656,7 @@ pub(super) fn mean(values: &[f64]) -> f64 {
     values.iter().sum::<f64>() / values.len() as f64
 }
 
-fn components(merits: &Merits) -> Components {
+fn components(merits: &Merits, floor: f64) -> Components {
     let mut sums = [(0.0, 0.0); 4];
     for (a, (ta, ra)) in merits.cells.iter().enumerate() {
         for (b, (tb, rb)) in merits.cells.iter().enumerate() {
@@ -620,7 +672,7 @@ fn components(merits: &Merits) -> Components {
         }
     }
     let [var_error, mut cov1, mut cov2, mut cov3] =
-        sums.map(|(s, n)| if n > 0.0 { s / n } else { 0.0 });
+        sums.map(|(s, n)| if n > 0.0 { settled(s / n, floor) } else { 0.0 });
     match merits.design {
         Design::CasesInReaders => (cov2, cov3) = (0.0, 0.0),
         Design::CasesInTests => (cov1, cov3) = (0.0, 0.0),

@@ -2,7 +2,9 @@
 //! error term and degrees of freedom of Hillis, Berbaum and Metz (2008).
 
 use super::merit::{Merit, shifts};
-use super::obuchowski_rockette::{Analysis, Contrast, Global, f_test, hillis_df, mean};
+use super::obuchowski_rockette::{
+    Analysis, Contrast, Global, ROUNDING, f_test, hillis_df, less, mean, mean_square, settled,
+};
 use super::study::{Design, Study};
 use crate::number::StatisticsError;
 
@@ -84,7 +86,8 @@ impl Crossed {
         self.means(self.tests, |t, _, _| t)
     }
 
-    /// The mean squares of the three-way analysis of variance without replication.
+    /// The mean squares of the three-way analysis of variance without replication; one that is no more
+    /// than rounding against the values counts as 0.
     #[must_use]
     pub fn mean_squares(&self) -> MeanSquares {
         let (nt, nr, nc) = (self.tests, self.readers, self.cases);
@@ -122,7 +125,14 @@ impl Crossed {
             })
             .sum();
         let (tf, rf, cf) = (nt as f64, nr as f64, nc as f64);
-        let over = |sum: f64, df: f64| if df > 0.0 { sum / df } else { 0.0 };
+        let rounding = ROUNDING * mean_square(&self.values);
+        let over = |sum: f64, df: f64| {
+            if df > 0.0 {
+                settled(sum / df, rounding)
+            } else {
+                0.0
+            }
+        };
         MeanSquares {
             t: over(rf * cf * squares(&t), tf - 1.0),
             r: over(tf * cf * squares(&r), rf - 1.0),
@@ -249,7 +259,7 @@ impl Pseudovalues {
         let (term, df) = self.error_term(analysis)?;
         let of = |i: usize| self.means.get(i).copied().unwrap_or(f64::NAN);
         let n = (self.readers.len() * self.values.cases) as f64;
-        Contrast::new(of(a) - of(b), (2.0 * term / n).sqrt(), df, level)
+        Contrast::new(less(of(a), of(b)), (2.0 * term / n).sqrt(), df, level)
     }
 
     /// The mean of one test over readers, from that test's pseudovalues.
@@ -328,7 +338,7 @@ pub(super) fn error_term(
         ));
     }
     let rest = if analysis == Analysis::Rrrc {
-        (ms.tc - ms.trc).max(0.0)
+        settled(ms.tc - ms.trc, 1e-10 * ms.tc).max(0.0)
     } else {
         0.0
     };

@@ -1,6 +1,6 @@
 //! Reading time in two or more conditions, on the log scale, readers and cases random.
 
-use super::obuchowski_rockette::Contrast;
+use super::obuchowski_rockette::{Contrast, less};
 use super::pseudovalues::{Crossed, MeanSquares};
 use crate::number::StatisticsError;
 
@@ -79,12 +79,12 @@ impl ReadingTime {
         };
         let of = |i: usize| self.means.get(i).copied().unwrap_or(f64::NAN);
         let n = (self.readers * self.cases) as f64;
-        Contrast::new(of(a) - of(b), (2.0 * term / n).sqrt(), df, level)
+        Contrast::new(less(of(a), of(b)), (2.0 * term / n).sqrt(), df, level)
     }
 
     /// Whether a component of the error was negative and set to 0.
     #[must_use]
     pub fn at_boundary(&self) -> bool {
-        self.ms.tc <= self.ms.trc || self.ms.tr <= self.ms.trc
+        self.ms.tc < self.ms.trc || self.ms.tr < self.ms.trc
     }
 }

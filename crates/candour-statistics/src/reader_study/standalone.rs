@@ -2,7 +2,9 @@
 //! 2007, section 5.3; RJafroc `StCadVsRad`, 1T-RRRC).
 
 use super::merit::{Merit, Merits, Method};
-use super::obuchowski_rockette::{Analysis, Contrast, hillis_df, mean};
+use super::obuchowski_rockette::{
+    Analysis, Contrast, ROUNDING, covariance_floor, hillis_df, less, mean, mean_square, settled,
+};
 use super::study::{Design, Study};
 use crate::number::StatisticsError;
 
@@ -21,6 +23,14 @@ pub struct Standalone {
     pub var_error: f64,
     /// Mean error covariance of the differences of two readers.
     pub cov2: f64,
+    /// Error variance of the algorithm.
+    pub standalone_variance: f64,
+    /// Mean square of the readers' own values.
+    pub readers_ms: f64,
+    /// Mean error variance of the readers.
+    pub readers_variance: f64,
+    /// Mean error covariance of two readers.
+    pub readers_cov2: f64,
 }
 
 impl Standalone {
@@ -71,19 +81,28 @@ impl Standalone {
             / (j - 1.0);
         let c = &merits.covariance;
         let (mut variance, mut covariance) = (0.0, 0.0);
+        let (mut own_variance, mut own_covariance) = (0.0, 0.0);
         for a in &others {
             for b in &others {
                 let v = c.at(*a, *b) - c.at(*a, own) - c.at(own, *b) + c.at(own, own);
                 if a == b {
                     variance += v;
+                    own_variance += c.at(*a, *b);
                 } else {
                     covariance += v;
+                    own_covariance += c.at(*a, *b);
                 }
             }
         }
+        let values: Vec<f64> = others.iter().map(|i| value(*i)).collect();
+        let middle = mean(&values);
+        let readers_ms = values.iter().map(|v| (v - middle).powi(2)).sum::<f64>() / (j - 1.0);
+        let rounding = ROUNDING * mean_square(&merits.values);
+        let least = covariance_floor(&merits.values, method);
+        let floor = least.max(1e-10 * (own_variance / j + c.at(own, own)));
         Ok(Self {
             standalone,
-            mean: standalone + centre,
+            mean: middle,
             readers: others
                 .iter()
                 .map(|i| {
@@ -93,9 +112,13 @@ impl Standalone {
                     )
                 })
                 .collect(),
-            ms_r,
-            var_error: variance / j,
-            cov2: covariance / (j * (j - 1.0)),
+            ms_r: settled(ms_r, rounding),
+            var_error: settled(variance / j, floor),
+            cov2: settled(covariance / (j * (j - 1.0)), floor),
+            standalone_variance: settled(c.at(own, own), least),
+            readers_ms: settled(readers_ms, rounding),
+            readers_variance: settled(own_variance / j, least),
+            readers_cov2: settled(own_covariance / (j * (j - 1.0)), least),
         })
     }
 
@@ -106,23 +129,73 @@ impl Standalone {
     /// # Errors
     /// Not estimable without variation.
     pub fn difference(&self, analysis: Analysis, level: f64) -> Result<Contrast, StatisticsError> {
+        self.over_readers(
+            less(self.mean, self.standalone),
+            (self.ms_r, self.var_error, self.cov2),
+            analysis,
+            level,
+        )
+    }
+
+    /// Mean of the readers alone, by the same formulas from their own values and covariances (Hillis
+    /// 2007, section 5.3).
+    ///
+    /// # Errors
+    /// Not estimable without variation.
+    pub fn readers_mean(
+        &self,
+        analysis: Analysis,
+        level: f64,
+    ) -> Result<Contrast, StatisticsError> {
+        self.over_readers(
+            self.mean,
+            (self.readers_ms, self.readers_variance, self.readers_cov2),
+            analysis,
+            level,
+        )
+    }
+
+    /// The algorithm's own value, with z, for it is fixed and the cases are a sample.
+    ///
+    /// # Errors
+    /// Not estimable for fixed cases, where a fixed algorithm has no error, and without variation.
+    pub fn own(&self, analysis: Analysis, level: f64) -> Result<Contrast, StatisticsError> {
+        if analysis == Analysis::Rrfc {
+            return Err(StatisticsError::not_estimable(
+                "a fixed algorithm on fixed cases has no error",
+            ));
+        }
+        Contrast::new(
+            self.standalone,
+            self.standalone_variance.sqrt(),
+            f64::INFINITY,
+            level,
+        )
+    }
+
+    fn over_readers(
+        &self,
+        estimate: f64,
+        (ms, variance, cov2): (f64, f64, f64),
+        analysis: Analysis,
+        level: f64,
+    ) -> Result<Contrast, StatisticsError> {
         let r = self.readers.len() as f64;
-        let cov2 = self.cov2.max(0.0);
-        let estimate = self.mean - self.standalone;
+        let cov2 = cov2.max(0.0);
         match analysis {
             Analysis::Rrrc => {
                 let rest = r * cov2;
                 Contrast::new(
                     estimate,
-                    ((self.ms_r + rest) / r).sqrt(),
-                    hillis_df(self.ms_r, rest, r - 1.0),
+                    ((ms + rest) / r).sqrt(),
+                    hillis_df(ms, rest, r - 1.0),
                     level,
                 )
             }
-            Analysis::Rrfc => Contrast::new(estimate, (self.ms_r / r).sqrt(), r - 1.0, level),
+            Analysis::Rrfc => Contrast::new(estimate, (ms / r).sqrt(), r - 1.0, level),
             Analysis::Frrc => Contrast::new(
                 estimate,
-                ((self.var_error + (r - 1.0) * cov2) / r).sqrt(),
+                ((variance + (r - 1.0) * cov2) / r).sqrt(),
                 f64::INFINITY,
                 level,
             ),

@@ -279,7 +279,8 @@ fn van_dyke_agrees_with_the_published_output() {
         let e = expected.as_f64().unwrap();
         assert!((got - e).abs() <= half(digits), "{what}: {got} against {e}");
     };
-    let a = run("mrmc-or", &rows, &[]).unwrap();
+    // Published as test 1 less test 2.
+    let a = run("mrmc-or", &rows, &[("reference", "2")]).unwrap();
     let iowa = &p["or_dbm_mrmc"];
     for (name, key) in [
         ("difference", "difference"),
@@ -314,7 +315,12 @@ fn van_dyke_agrees_with_the_published_output() {
         a.notes
     );
     for analysis in Analysis::ALL {
-        let a = run("mrmc-or", &rows, &[("analysis", analysis.word())]).unwrap();
+        let a = run(
+            "mrmc-or",
+            &rows,
+            &[("analysis", analysis.word()), ("reference", "2")],
+        )
+        .unwrap();
         for test in 1..=2 {
             let n = a.number(&format!("estimate.{test}")).unwrap();
             let e = &iowa[format!("{}_single_{test}", analysis.word())];
@@ -363,7 +369,12 @@ fn van_dyke_agrees_with_the_published_output() {
     near("dbm f", number(&dbm, "f_statistic"), &r["dbm_f"], 6);
     near("dbm p", number(&dbm, "p_value"), &r["dbm_p"], 8);
     for (analysis, key) in [("frrc", "dbm_frrc"), ("rrfc", "dbm_rrfc")] {
-        let a = run("mrmc-dbm", &rows, &[("analysis", analysis)]).unwrap();
+        let a = run(
+            "mrmc-dbm",
+            &rows,
+            &[("analysis", analysis), ("reference", "2")],
+        )
+        .unwrap();
         near(key, number(&a, "p_value"), &r[key][0], 8);
         let i = a.number("difference").unwrap().interval.unwrap();
         near(key, i.lower, &r[key][1], 8);
@@ -599,7 +610,7 @@ fn standalone_power_and_reading_time_agree_with_r() {
             (word("reader"), word("test"), word("case"), false, times[i])
         })
         .collect();
-    let a = run("reading-time", &rows, &[]).unwrap();
+    let a = run("reading-time", &rows, &[("reference", "2")]).unwrap();
     check.near("entry", number(&a, "time_ratio"), &time["ratio"][0]);
     assert!(run("reading-time", &rows[1..], &[]).is_err());
     println!(
@@ -792,12 +803,12 @@ fn binary_endpoints_and_many_tests() {
     assert!((number(&full, "p_value") - 0.05166569).abs() < 1e-8);
     let reference = read("reference.json");
     let a = run("mrmc-or", &set(&reference, "tri"), &[]).unwrap();
-    assert!(a.number("difference.1-3").is_some() && a.number("p_value.2-3").is_some());
+    assert!(a.number("difference.3-1").is_some() && a.number("p_value.3-2").is_some());
     for id in ["mrmc-dbm", "mrmc-ustatistic"] {
         assert!(
             run(id, &set(&reference, "tri"), &[])
                 .unwrap()
-                .number("difference.1-2")
+                .number("difference.2-1")
                 .is_some()
         );
     }
@@ -921,6 +932,237 @@ fn degenerate_studies_say_why() {
     assert!(
         noncentral_f_cdf(f64::NAN, 1.0, 2.0, 3.0).is_nan()
             && noncentral_f_cdf(1.0, 1.0, 2.0, -1.0).is_nan()
+    );
+}
+
+/// Rows of tests, readers and cases, all crossed.
+fn crossed_rows(
+    tests: &[&str],
+    readers: &[&str],
+    cases: usize,
+    rating: impl Fn(usize, usize, usize) -> f64,
+) -> Vec<Row> {
+    let mut rows = Vec::new();
+    for (t, test) in tests.iter().enumerate() {
+        for (r, reader) in readers.iter().enumerate() {
+            for c in 0..cases {
+                rows.push((
+                    (*reader).to_owned(),
+                    (*test).to_owned(),
+                    format!("{c}"),
+                    c % 2 == 0,
+                    rating(t, r, c),
+                ));
+            }
+        }
+    }
+    rows
+}
+
+fn said(a: &Answer, words: &str) -> bool {
+    a.notes.iter().any(|n| n.contains(words))
+}
+
+/// The same readings in both tests: a difference of 0 with no error, and what rounding leaves of it is
+/// no inference.
+#[test]
+fn rounding_is_no_inference() {
+    let rating = |r: usize, c: usize| {
+        ((c * 37 + r * 11) % 17) as f64 + if c.is_multiple_of(2) { 4.0 } else { 0.0 }
+    };
+    let same = crossed_rows(&["a", "b"], &["x", "y", "z"], 41, |_, r, c| rating(r, c));
+    for id in ["mrmc-or", "mrmc-dbm"] {
+        for analysis in ["rrrc", "frrc", "rrfc"] {
+            for extra in [("reference", "a"), ("reference", "b")] {
+                let a = run(id, &same, &[("analysis", analysis), extra]).unwrap();
+                let d = a.number("difference").unwrap();
+                assert!(
+                    d.value == Some(0.0) && d.interval.is_none(),
+                    "{id} {analysis} {d:?}"
+                );
+                assert!(
+                    a.number("p_value").unwrap().value.is_none(),
+                    "{id} {analysis}"
+                );
+            }
+        }
+    }
+    for covariance in ["delong", "unbiased"] {
+        let a = run(
+            "mrmc-or",
+            &same,
+            &[("covariance", covariance), ("analysis", "frrc")],
+        )
+        .unwrap();
+        assert!(a.number("p_value").unwrap().value.is_none(), "{covariance}");
+    }
+    for variance in ["u", "v"] {
+        let a = run("mrmc-ustatistic", &same, &[("variance", variance)]).unwrap();
+        let d = a.number("difference").unwrap();
+        assert!(
+            d.value == Some(0.0) && d.interval.is_none(),
+            "{variance} {d:?}"
+        );
+    }
+    // Three readers that rate alike: MS(TR) is 0 and the degrees of freedom are infinite, and that is said.
+    let alike = crossed_rows(&["a", "b"], &["x", "y", "z"], 41, |t, _, c| {
+        rating(3 * t, c)
+    });
+    for id in ["mrmc-or", "mrmc-dbm"] {
+        let a = run(id, &alike, &[]).unwrap();
+        assert_eq!(number(&a, "ms_test_reader"), 0.0, "{id}");
+        assert!(
+            said(&a, "degrees of freedom are infinite"),
+            "{id} {:?}",
+            a.notes
+        );
+        let p = number(&a, "p_value");
+        assert!(p > 0.0 && p <= 1.0, "{id} {p}");
+    }
+    // Times that do not vary within a condition have a ratio, but no error.
+    for (a, b) in [(5.0, 6.1), (5.3, 5.3)] {
+        let times = crossed_rows(&["aided", "unaided"], &["x", "y", "z"], 13, |t, _, _| {
+            if t == 0 { a } else { b }
+        });
+        let got = run("reading-time", &times, &[]).unwrap();
+        let ratio = got.number("time_ratio").unwrap();
+        assert!((ratio.value.unwrap() - b / a).abs() < 1e-12, "{ratio:?}");
+        assert!(ratio.interval.is_none() && ratio.not_estimable.is_some());
+        assert!(got.number("p_value").is_none() && !said(&got, "negative"));
+    }
+    // Readers that equal the algorithm.
+    let equal = crossed_rows(&["a"], &["ai", "x", "y"], 41, |_, _, c| rating(0, c));
+    let a = run("standalone-vs-readers", &equal, &[("standalone", "ai")]).unwrap();
+    let d = a.number("readers_minus_standalone").unwrap();
+    assert!(d.value == Some(0.0) && d.interval.is_none(), "{d:?}");
+}
+
+/// Intervals of areas end within 0 to 1, of differences within -1 to 1, and what was done is said.
+#[test]
+fn u_statistics_are_clipped_and_their_degrees_of_freedom_explained() {
+    let few = crossed_rows(&["a", "b"], &["x", "y"], 6, |t, r, c| {
+        let own = [
+            [9.0, 1.0, 8.0, 2.0, 3.0, 4.0],
+            [5.0, 1.0, 2.0, 3.0, 9.0, 8.0],
+        ];
+        own[(t + r) % 2][c] + t as f64 * (c % 3) as f64
+    });
+    let a = run(
+        "mrmc-ustatistic",
+        &few,
+        &[("variance", "v"), ("df_rule", "fractional")],
+    )
+    .unwrap();
+    let mut cut = false;
+    for n in &a.numbers {
+        let (least, most) = if n.name.starts_with("auc.") {
+            (0.0, 1.0)
+        } else if n.name == "difference" {
+            (-1.0, 1.0)
+        } else {
+            continue;
+        };
+        let i = n.interval.unwrap();
+        assert!(i.lower >= least && i.upper <= most, "{n:?}");
+        cut |= i.lower == least || i.upper == most;
+    }
+    assert!(cut && said(&a, "was clipped"), "{:?}", a.notes);
+    // Readers that disagree about which test is better, by far: their component is all there is.
+    let torn = crossed_rows(&["a", "b"], &["x", "y", "z"], 40, |t, r, c| {
+        let noise = ((c * 37 + r * 11 + t * 5) % 17) as f64 / 17.0;
+        noise
+            + if (t == 0) == (r == 0) && c % 2 == 0 {
+                0.9
+            } else {
+                0.0
+            }
+    });
+    let a = run("mrmc-ustatistic", &torn, &[]).unwrap();
+    assert!(said(&a, "df_bdg stands at its floor, 2"), "{:?}", a.notes);
+    // Van Dyke: the degrees of freedom are a fraction, which the rule of iMRMC rounds down.
+    let a = run("mrmc-ustatistic", &van_dyke(), &[]).unwrap();
+    let df = number(&a, "df_bdg");
+    assert!(df.fract() != 0.0 && df < 50.0);
+    assert!(
+        said(&a, &format!("is rounded down to {}", df.floor())),
+        "{:?}",
+        a.notes
+    );
+    assert!(!said(&a, "clipped"));
+}
+
+/// The readers' mean beside the algorithm is the analysis of one test of these readers, and the
+/// algorithm's own error is that of one fixed reader.
+#[test]
+fn standalone_and_readers_have_intervals() {
+    let rows: Vec<Row> = van_dyke().into_iter().filter(|r| r.1 == "1").collect();
+    let others: Vec<Row> = rows.iter().filter(|r| r.0 != "4").cloned().collect();
+    let own: Vec<Row> = rows.iter().filter(|r| r.0 == "4").cloned().collect();
+    for analysis in Analysis::ALL {
+        let word = ("analysis", analysis.word());
+        let a = run("standalone-vs-readers", &rows, &[("standalone", "4"), word]).unwrap();
+        let same = |name: &str, other: &Answer| {
+            let (x, y) = (a.number(name).unwrap(), other.number("estimate.1").unwrap());
+            assert!((x.value.unwrap() - y.value.unwrap()).abs() < 1e-12);
+            assert!((x.standard_error.unwrap() - y.standard_error.unwrap()).abs() < 1e-12);
+            let (i, j) = (x.interval.unwrap(), y.interval.unwrap());
+            assert!((i.lower - j.lower).abs() < 1e-12 && (i.upper - j.upper).abs() < 1e-12);
+        };
+        same("readers_mean", &run("mrmc-or", &others, &[word]).unwrap());
+        if analysis == Analysis::Rrfc {
+            assert!(a.number("standalone").unwrap().not_estimable.is_some());
+        } else {
+            same(
+                "standalone",
+                &run("mrmc-or", &own, &[("analysis", "frrc")]).unwrap(),
+            );
+        }
+    }
+}
+
+/// Everywhere the difference is new less reference, and the reference is the test that sorts first
+/// unless one is named.
+#[test]
+fn differences_are_new_less_reference() {
+    let rows = van_dyke();
+    for id in ["mrmc-or", "mrmc-dbm", "mrmc-ustatistic"] {
+        let bare = run(id, &rows, &[]).unwrap();
+        let named = run(id, &rows, &[("reference", "1")]).unwrap();
+        let turned = run(id, &rows, &[("reference", "2")]).unwrap();
+        assert_eq!(
+            number(&bare, "difference"),
+            number(&named, "difference"),
+            "{id}"
+        );
+        assert!((number(&bare, "difference") + number(&turned, "difference")).abs() < 1e-15);
+        assert!(
+            said(&bare, "`2` less `1`") && said(&turned, "`1` less `2`"),
+            "{:?}",
+            bare.notes
+        );
+    }
+}
+
+/// A setting that would do nothing is refused.
+#[test]
+fn settings_without_a_part_are_refused() {
+    let rows = van_dyke();
+    for settings in [
+        [("threshold", "3"), ("figure_of_merit", "auc")],
+        [("range_lower", "0.5"), ("figure_of_merit", "auc")],
+        [("normalise", "true"), ("figure_of_merit", "auc")],
+    ] {
+        assert!(matches!(
+            run("mrmc-or", &rows, &settings),
+            Err(StatisticsError::Setting { .. })
+        ));
+    }
+    // 1 - 0.95 is not printed with its rounding.
+    let a = run("reader-study-power", &[], &POWER).unwrap();
+    assert!(
+        said(&a, "two-sided test at 0.05") && !said(&a, "0.0500000"),
+        "{:?}",
+        a.notes
     );
 }
 

@@ -2,6 +2,7 @@
 //! (2006; Gallas, Bandos, Samuelson and Wagner 2009), as iMRMC computes them.
 
 use super::merit::{PairSums, Ranked, pair_sums};
+use super::obuchowski_rockette::{less, settled};
 use super::student::{t_quantile, t_two_sided};
 use super::study::Study;
 use crate::number::{Interval, StatisticsError};
@@ -63,6 +64,9 @@ pub struct Estimate {
     pub df: Option<f64>,
     /// The same with the V-statistic variance.
     pub df_biased: Option<f64>,
+    /// The smallest of the effective numbers of readers, positive and negative cases, less 1, below
+    /// which the degrees of freedom do not fall.
+    pub least_df: f64,
 }
 
 /// A t (or z) test and interval.
@@ -104,6 +108,7 @@ impl Estimate {
             variance_biased,
             df: own(variance),
             df_biased: own(variance_biased),
+            least_df: least,
         }
     }
 
@@ -269,10 +274,18 @@ impl UStatistics {
                 for ((c, y), both) in components.iter_mut().zip(y.components).zip(both.components) {
                     *c += y - 2.0 * both;
                 }
+                // What rounding leaves of 0 where the tests agree.
+                let less_shared = |a: f64, b: f64, both: f64| {
+                    settled(a + b - 2.0 * both, 1e-10 * (a.abs() + b.abs()))
+                };
                 let estimate = Estimate::of(
-                    ea.value - eb.value,
-                    ea.variance + eb.variance - 2.0 * both.covariance,
-                    ea.variance_biased + eb.variance_biased - 2.0 * both.covariance_biased,
+                    less(ea.value, eb.value),
+                    less_shared(ea.variance, eb.variance, both.covariance),
+                    less_shared(
+                        ea.variance_biased,
+                        eb.variance_biased,
+                        both.covariance_biased,
+                    ),
                     components,
                     lowest(x.df, y.df),
                 );

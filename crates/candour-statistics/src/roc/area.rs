@@ -215,7 +215,7 @@ pub(super) fn spread_out(values: &[Option<f64>]) -> Result<(), StatisticsError> 
     let mut known = values.iter().flatten();
     match known.next() {
         Some(first) if known.all(|v| v == first) => Err(StatisticsError::not_estimable(format!(
-            "every replicate is {first}, so the bootstrap interval would have no width"
+            "every replicate is {first}, so a bootstrap interval would have no width"
         ))),
         _ => Ok(()),
     }
@@ -387,7 +387,7 @@ pub(crate) fn positive_variance(value: f64, variance: f64) -> Result<(), Statist
     Err(StatisticsError::not_estimable(
         if value == 0.0 || value == 1.0 {
             format!(
-                "the classes are perfectly separated (area {value}), so the estimated variance is 0 and says nothing; use interval `newcombe`"
+                "the classes are perfectly separated (area {value}), so the estimated variance is 0 and says nothing"
             )
         } else {
             format!(

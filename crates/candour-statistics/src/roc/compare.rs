@@ -13,6 +13,7 @@ use crate::distribution::{
     two_sided_z,
 };
 use crate::number::{Answer, Cell, Curve, Figure, Interval, Number, StatisticsError, Table};
+use crate::proportion::digits;
 
 /// The difference of two areas on the same cases.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]
@@ -314,7 +315,7 @@ pub(super) const PAIRED: Entry = Entry {
     title: "Areas of two or more scores on the same cases",
     formula: "z = (A1 - A2)/sqrt(S11 + S22 - 2 S12), S by DeLong, with clusters by Obuchowski; all scores: (L A)'(L S L')^-1 (L A), chi-squared with k - 1 degrees of freedom. With a margin d: non-inferior when (A1 - A2 + d)/se exceeds the one-sided quantile of (1 - level)/2, then superior; equivalent by two one-sided tests",
     source: "DeLong, DeLong and Clarke-Pearson 1988, Biometrics 44:837; Obuchowski 1997, Biometrics 53:567; Liu et al. 2006, Stat Med 25:1219; Schuirmann 1987",
-    assumptions: "The same cases were scored by every test; cases (or clusters) are independent. The first column is the new test. The margin was fixed before the data were opened. Scores that rank the cases alike have no test. p-values of pairs are not adjusted",
+    assumptions: "The same cases were scored by every test; cases (or clusters) are independent. The first column is the new test, the second the reference: differences are new less reference. The margin was fixed before the data were opened. Scores that rank the cases alike have no test; where one area has variance 0 (perfect separation) no claim is made. p-values of pairs are not adjusted",
     compared_with: "pROC 1.18.0 (roc.test, ci, cov); MLstatkit 0.1.91; definitions in O(n^2) in R 4.2",
     roles: &[TRUTH, SCORES, CLUSTER],
     settings: &[LEVEL, MARGIN],
@@ -346,6 +347,19 @@ fn run_paired(sample: &Sample) -> Result<Answer, StatisticsError> {
     };
     let mut answer = Answer::default();
     let only_pair = scores.len() == 2;
+    let certain: Vec<&str> = (0..scores.len())
+        .filter(|i| {
+            let variance = found.covariance.get(*i).and_then(|r| r.get(*i));
+            variance.is_some_and(|v| tested(*v).is_err())
+        })
+        .map(name)
+        .collect();
+    if !certain.is_empty() {
+        answer.notes.push(format!(
+            "CAUTION: the estimated variance of the area of {} is 0 (perfect separation, or scores that do not vary within the classes), and differences count that area as known without error: their standard errors are too small. No claim against a margin is made; `roc-auc` gives each area, with interval newcombe where rows are independent",
+            certain.join(", ")
+        ));
+    }
     if !only_pair {
         match &found.overall {
             Ok((chi, df, p)) => answer.numbers.extend([
@@ -363,6 +377,12 @@ fn run_paired(sample: &Sample) -> Result<Answer, StatisticsError> {
         answer
             .notes
             .push("p-values of pairs are not adjusted for their number".into());
+    } else {
+        answer.notes.push(format!(
+            "the difference is new less reference: `{}` (first column) less `{}`",
+            name(0),
+            name(1)
+        ));
     }
     let mut forest = Curve::line(
         Figure::Forest,
@@ -449,6 +469,12 @@ fn run_paired(sample: &Sample) -> Result<Answer, StatisticsError> {
     }
     if let (Some(margin), Some((_, _, pair))) = (margin, found.pairs.first()) {
         match pair {
+            Ok(_) if !certain.is_empty() => no_margin(
+                &mut answer,
+                "one-sided.normal",
+                "the variance of one area is estimated as 0, so the standard error of the difference is too small for a claim",
+                n,
+            ),
             Ok(d) => push_margin(
                 &mut answer,
                 d.difference,
@@ -458,12 +484,7 @@ fn run_paired(sample: &Sample) -> Result<Answer, StatisticsError> {
                 level,
                 n,
             )?,
-            Err(why) => answer.numbers.push(Number::none(
-                "non_inferiority_p_value",
-                "one-sided.normal",
-                n,
-                reason(why)?,
-            )),
+            Err(why) => no_margin(&mut answer, "one-sided.normal", &reason(why)?, n),
         }
     }
     for (i, value) in found.areas.iter().enumerate() {
@@ -522,6 +543,21 @@ fn area_number(
             .with_interval(wald_interval(value, variance, level)?.0, method),
         Err(why) => number.without_interval(reason(&why)?),
     })
+}
+
+/// The places of the margin's tests, where none has a value.
+fn no_margin(answer: &mut Answer, definition: &str, why: &str, n: usize) {
+    for (name, definition) in [
+        ("non_inferiority_p_value", definition),
+        ("non_inferior", "p-below-alpha"),
+        ("superiority_p_value", definition),
+        ("superior", "after-non-inferiority"),
+        ("equivalence_p_value", "two-one-sided-tests"),
+        ("equivalent", "p-below-alpha"),
+        ("one_sided_lower_limit", definition),
+    ] {
+        answer.numbers.push(Number::none(name, definition, n, why));
+    }
 }
 
 fn push_margin(
@@ -594,7 +630,8 @@ fn push_margin(
         ),
     ]);
     answer.notes.push(format!(
-        "margin {margin}, one-sided level {alpha}; order: non-inferiority, then superiority"
+        "margin {margin}, one-sided level {}; order: non-inferiority, then superiority",
+        digits(alpha)
     ));
     Ok(())
 }
@@ -603,16 +640,22 @@ pub(super) const UNPAIRED: Entry = Entry {
     id: "roc-compare-unpaired",
     group: Group::Roc,
     title: "Areas of one score in two groups of different cases",
-    formula: "D = (A1 - A2)/sqrt(V1 + V2), V by DeLong (with clusters by Obuchowski); Student's t with Satterthwaite's degrees of freedom (V1+V2)^2/(V1^2/(N1-1) + V2^2/(N2-1)), and the normal p-value beside it",
+    formula: "D = (A1 - A2)/sqrt(V1 + V2), 1 the new group, 2 the reference, V by DeLong (with clusters by Obuchowski); Student's t with Satterthwaite's degrees of freedom (V1+V2)^2/(V1^2/(N1-1) + V2^2/(N2-1)), and the normal p-value beside it",
     source: "DeLong, DeLong and Clarke-Pearson 1988; pROC 1.18.0 roc.test(paired = FALSE)",
-    assumptions: "The groups hold different cases (no cluster in both) and are independent. The first group by name is the first of the difference",
+    assumptions: "The groups hold different cases (no cluster in both) and are independent. The difference is new less reference; the reference is `reference_group`, without it the group that sorts first",
     compared_with: "pROC 1.18.0",
     roles: &[TRUTH, SCORE, GROUP, CLUSTER],
     settings: &[
         LEVEL,
         MARGIN,
         Setting {
-            name: "reference",
+            name: "reference_group",
+            what: "the group to compare with; without it the one that sorts first",
+            kind: SettingKind::OptionalWord,
+            default: None,
+        },
+        Setting {
+            name: "distribution",
             what: "distribution of the interval and of the margin's tests: t (Satterthwaite) or normal",
             kind: SettingKind::Choice(&["t", "normal"]),
             default: Some("t"),
@@ -682,7 +725,24 @@ pub(super) fn split(sample: &Sample) -> Result<Split, StatisticsError> {
 }
 
 fn run_unpaired(sample: &Sample) -> Result<Answer, StatisticsError> {
-    let Split { names, arms } = split(sample)?;
+    let Split {
+        mut names,
+        mut arms,
+    } = split(sample)?;
+    // The groups come sorted by name: the reference goes second.
+    let word = sample.word("reference_group");
+    let [first, second] = &names;
+    if !(word.is_empty() || word == first || word == second) {
+        return Err(StatisticsError::setting(
+            "reference_group",
+            format!("`{word}`"),
+            format!("one of the groups: {first}, {second}"),
+        ));
+    }
+    if word != second {
+        names.reverse();
+        arms.reverse();
+    }
     let [name_a, name_b] = &names;
     let [(ta, sa, ca), (tb, sb, cb)] = &arms;
     let level = sample.real("level");
@@ -696,7 +756,7 @@ fn run_unpaired(sample: &Sample) -> Result<Answer, StatisticsError> {
     let definition = format!("auc-difference.{name_a}-less-{name_b}");
     match unpaired_areas((ta, sa, ca.as_deref()), (tb, sb, cb.as_deref())) {
         Ok(found) => {
-            let df = if sample.word("reference") == "normal" {
+            let df = if sample.word("distribution") == "normal" {
                 f64::INFINITY
             } else {
                 found.degrees_of_freedom
@@ -766,9 +826,15 @@ fn run_unpaired(sample: &Sample) -> Result<Answer, StatisticsError> {
                 answer.numbers.push(
                     Number::plain("difference", definition, a - b, n).without_interval(why.clone()),
                 );
-                answer
-                    .numbers
-                    .push(Number::none("p_value", "t-satterthwaite.two-sided", n, why));
+                answer.numbers.push(Number::none(
+                    "p_value",
+                    "t-satterthwaite.two-sided",
+                    n,
+                    why.clone(),
+                ));
+                if sample.optional_real("margin").is_some() {
+                    no_margin(&mut answer, "one-sided", &why, n);
+                }
                 for (name, value) in names.iter().zip([a, b]) {
                     answer.numbers.push(Number::plain(
                         format!("auc_{name}"),
@@ -781,6 +847,9 @@ fn run_unpaired(sample: &Sample) -> Result<Answer, StatisticsError> {
         }
         Err(other) => return Err(other),
     }
+    answer.notes.push(format!(
+        "the difference is new less reference: group `{name_a}` less reference `{name_b}`"
+    ));
     for (name, (t, s, _)) in names.iter().zip(&arms) {
         answer.curves.push(super::curve::figure(
             name.clone(),

@@ -47,8 +47,9 @@ impl Thresholds {
 }
 
 /// The points of the empirical ROC curve in ascending order of the threshold, from all positive to
-/// none positive, one for each cut between distinct scores. Above a score of `+inf` no threshold
-/// exists; that last point then has the threshold NaN.
+/// none positive, one for each cut between distinct scores. The last point, where nothing is positive,
+/// has the threshold `+inf`, also where a score is `+inf` and no number lies above it: no operating point
+/// is ever chosen there.
 ///
 /// # Errors
 /// Not estimable without a case in each class; data error when a score is not a number.
@@ -76,14 +77,7 @@ pub(super) fn curve_points(levels: &Levels, thresholds: Thresholds) -> Vec<RocPo
 }
 
 fn cuts(scores: &[f64], thresholds: Thresholds) -> Vec<f64> {
-    let above = |last: f64| {
-        if last == f64::INFINITY {
-            f64::NAN
-        } else {
-            f64::INFINITY
-        }
-    };
-    let last = scores.last().map_or(f64::NAN, |s| above(*s));
+    let last = f64::INFINITY;
     match thresholds {
         Thresholds::Observed => scores.iter().copied().chain([last]).collect(),
         Thresholds::Midpoint => std::iter::once(f64::NEG_INFINITY)
@@ -147,8 +141,9 @@ pub struct Bootstrap<'a> {
 /// The band of sensitivity at these specificities (any order, within [0, 1]).
 ///
 /// # Errors
-/// As [`roc_curve`]; setting error for a specificity outside [0, 1]; not estimable when more than a
-/// tenth of the replicates lacks a class.
+/// As [`roc_curve`]; setting error for a specificity outside [0, 1]; not estimable with fewer than two
+/// cases (or clusters) of a class, when more than a tenth of the replicates lacks a class, and where the
+/// band has no width at any specificity (perfect separation, a constant score).
 pub fn sensitivity_band(
     truth: &[bool],
     score: &[f64],
@@ -221,6 +216,11 @@ pub fn sensitivity_band(
                 .collect()
         }
     };
+    if limits.iter().all(|(l, u)| l == u) {
+        return Err(StatisticsError::not_estimable(
+            "every replicate gives the same curve (perfect separation, or a constant score), so the band would have no width",
+        ));
+    }
     let (lower, upper) = limits.into_iter().unzip();
     Ok(SensitivityBand {
         specificity: grid,

@@ -279,6 +279,26 @@ fn run(sample: &Sample) -> Result<Answer, StatisticsError> {
         Err(StatisticsError::NotEstimable(why)) => number.without_interval(why),
         Err(other) => return Err(other),
     });
+    if tally.value() == 0.0 || tally.value() == 1.0 {
+        let (m, k): (u64, u64) = (all.positive.iter().sum(), all.negative.iter().sum());
+        answer.numbers.push(
+            Number::plain(
+                "auc_boundary",
+                if exact {
+                    "auc.mann-whitney"
+                } else {
+                    "auc.binned"
+                },
+                tally.value(),
+                n,
+            )
+            .with_interval(
+                super::newcombe_interval(tally.value(), m as usize, k as usize, level)?,
+                "newcombe-2006.method-5",
+            ),
+        );
+        answer.notes.push("DeLong's interval is not estimable here; `auc_boundary` carries Newcombe's, which has a sound width at the boundary".into());
+    }
     answer.numbers.push(Number::plain(
         "error_at_most",
         "half-share-of-pairs-in-one-bin",

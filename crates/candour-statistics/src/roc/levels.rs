@@ -93,7 +93,8 @@ impl Levels {
     }
 
     /// What is drawn in a bootstrap: cases within their class; with clusters, whole clusters, those
-    /// that hold a positive apart from those that hold none.
+    /// that hold a positive apart from those that hold none. Refuses a class with one case, or whose
+    /// cases are all of one cluster: each replicate would hold just these, as if they had no error.
     pub(crate) fn resampling(
         &self,
         truth: &[bool],
@@ -111,6 +112,13 @@ impl Levels {
             // Neighbours in the sorted list are neighbours in memory.
             positive.sort_unstable();
             negative.sort_unstable();
+            if positive.len() < 2 || negative.len() < 2 {
+                return Err(StatisticsError::not_estimable(format!(
+                    "a bootstrap needs two cases of each class; there are {} positive and {} negative",
+                    positive.len(),
+                    negative.len()
+                )));
+            }
             return Ok(Resampling::Cases { positive, negative });
         };
         check_length(truth.len(), codes.len(), "cluster")?;
@@ -121,13 +129,21 @@ impl Levels {
             .collect();
         cases.sort_unstable();
         let (mut with, mut without) = (Vec::new(), Vec::new());
+        let mut with_negative = 0;
         for members in cases.chunk_by(|a, b| a.0 == b.0) {
             let rows: Vec<(u32, bool)> = members.iter().map(|(_, level, t)| (*level, *t)).collect();
+            with_negative += usize::from(rows.iter().any(|(_, t)| !*t));
             if rows.iter().any(|(_, t)| *t) {
                 with.push(rows);
             } else {
                 without.push(rows);
             }
+        }
+        if with.len() < 2 || with_negative < 2 {
+            return Err(StatisticsError::not_estimable(format!(
+                "a bootstrap needs two clusters that hold a case of each class; {} hold a positive and {with_negative} a negative",
+                with.len()
+            )));
         }
         Ok(Resampling::Clusters { with, without })
     }

@@ -41,7 +41,8 @@ use crate::catalogue::{
     CLUSTER, Entry, Group, LEVEL, REPLICATES, SCORE, SEED, Sample, Setting, SettingKind, TRUTH,
 };
 use crate::distribution::normal_two_sided;
-use crate::number::{Answer, Number, StatisticsError};
+use crate::number::{Answer, Interval, Number, StatisticsError};
+use crate::proportion::{digits, idle};
 use crate::resample::BootstrapInterval;
 
 /// The entries of this group.
@@ -78,7 +79,7 @@ const ROC_AUC: Entry = Entry {
     title: "Area under the ROC curve",
     formula: "A = sum over (positive, negative) pairs of [x > y] + [x = y]/2, divided by m n. Variance (DeLong): var(V10)/m + var(V01)/n over the cases' placements; with clusters (Obuchowski): I10/(I10-1) sum A_i^2/m^2 + I01/(I01-1) sum B_i^2/n^2 + 2 I/(I-1) sum A_i B_i/(m n). Intervals: delong A -/+ z se clipped to [0, 1]; logit; newcombe (method 5: (A-t)^2 = z^2 V(t)); hanley_mcneil (exponential model, Wald); bootstrap within classes or by cluster",
     source: "Bamber 1975, J Math Psychol 12:387; DeLong, DeLong and Clarke-Pearson 1988, Biometrics 44:837; Sun and Xu 2014; Obuchowski 1997, Biometrics 53:567; Newcombe 2006, Stat Med 25:559; Hanley and McNeil 1982, Radiology 143:29",
-    assumptions: "Cases (or clusters) are independent; positives and negatives represent those the claim is about. Wald intervals cover too seldom near 1 and with few cases; use logit or newcombe there. At perfect separation the DeLong, logit, Hanley-McNeil and bootstrap intervals are refused and Newcombe's is given beside the value. A band of the curve says in its label whether it holds pointwise or for the whole curve",
+    assumptions: "Cases (or clusters) are independent; positives and negatives represent those the claim is about. Wald intervals cover too seldom near 1 and with few cases; use logit or newcombe there. At perfect separation the DeLong, logit, Hanley-McNeil and bootstrap intervals are refused and, without clusters, Newcombe's is given beside the value. A bootstrap needs two cases (or clusters) of each class. A band of the curve says in its label whether it holds pointwise or for the whole curve",
     compared_with: "pROC 1.18.0; scikit-learn 1.9.1; MLstatkit 0.1.91; confidenceinterval 1.0.5; definitions in O(n^2) in R 4.2",
     roles: &[TRUTH, SCORE, CLUSTER],
     settings: &[
@@ -171,6 +172,8 @@ fn run_auc(sample: &Sample) -> Result<Answer, StatisticsError> {
                 level,
             )
             .map(|i| {
+                let (i, clipped) = clip(i, 0.0, 1.0);
+                clip_note(&mut answer, clipped);
                 (
                     i,
                     format!(
@@ -216,7 +219,14 @@ fn run_auc(sample: &Sample) -> Result<Answer, StatisticsError> {
                 );
                 answer.notes.push("the interval asked for is not estimable here; `auc_boundary` carries Newcombe's, which has a sound width at the boundary".into());
             }
-            auc.without_interval(reason)
+            let remedy = if cluster.is_some() {
+                "; no interval of `roc-auc` that takes clusters has a width here"
+            } else if boundary.is_none() && word != "newcombe" {
+                "; interval `newcombe` looks at the area and the numbers of cases alone, and has a width here"
+            } else {
+                ""
+            };
+            auc.without_interval(format!("{reason}{remedy}"))
         }
         Err(other) => return Err(other),
     };
@@ -249,6 +259,7 @@ fn run_auc(sample: &Sample) -> Result<Answer, StatisticsError> {
             ));
         }
     }
+    idle_bootstrap(&mut answer, sample);
     answer
         .numbers
         .push(Number::plain("positives", "count", m as f64, m));
@@ -275,14 +286,8 @@ fn run_auc(sample: &Sample) -> Result<Answer, StatisticsError> {
             band,
             bootstrap_of(sample, cluster),
         ) {
-            Ok(_) if value == 0.0 || value == 1.0 => {
-                answer.notes.push(
-                    "no band: the classes are perfectly separated and every replicate is the same"
-                        .into(),
-                );
-            }
             Ok(limits) => answer.curves.push(curve::band_figure(
-                format!("{word} {} % band of sensitivity", 100.0 * level),
+                format!("{word} {} % band of sensitivity", digits(100.0 * level)),
                 &limits,
             )),
             Err(StatisticsError::NotEstimable(reason)) => {
@@ -292,6 +297,29 @@ fn run_auc(sample: &Sample) -> Result<Answer, StatisticsError> {
         }
     }
     Ok(answer)
+}
+
+/// An interval cut to a range, and whether that changed it.
+fn clip(interval: Interval, least: f64, most: f64) -> (Interval, bool) {
+    let cut = Interval {
+        lower: interval.lower.clamp(least, most),
+        upper: interval.upper.clamp(least, most),
+        ..interval
+    };
+    (cut, cut != interval)
+}
+
+/// A note when `bootstrap` was set and the interval is no bootstrap.
+fn idle_bootstrap(answer: &mut Answer, sample: &Sample) {
+    if sample.word("interval") != "bootstrap" {
+        idle(
+            answer,
+            sample,
+            "bootstrap",
+            "percentile",
+            "it says how a bootstrap interval is made, and `interval` is not bootstrap",
+        );
+    }
 }
 
 fn delong_variance(truth: &[bool], score: &[f64]) -> Result<f64, StatisticsError> {

@@ -9,6 +9,7 @@ use crate::catalogue::{
     Setting, SettingKind,
 };
 use crate::number::{Answer, Number, StatisticsError};
+use crate::proportion::idle;
 use crate::rank::sorted_rows;
 use crate::resample::{Units, quantile};
 
@@ -332,6 +333,12 @@ pub(super) const ENTRY: Entry = Entry {
             kind: SettingKind::Choice(&["auto", "ascending"]),
             default: Some("auto"),
         },
+        Setting {
+            name: "order",
+            what: "one score only: the classes from the lowest to the highest; without it by value where all are numbers, else by name",
+            kind: SettingKind::Words,
+            default: Some(""),
+        },
         BOOTSTRAP,
         REPLICATES,
         SEED,
@@ -340,7 +347,11 @@ pub(super) const ENTRY: Entry = Entry {
 };
 
 fn run(sample: &Sample) -> Result<Answer, StatisticsError> {
-    let labels = sample.labels("truth").cloned().unwrap_or_default();
+    let mut labels = sample.labels("truth").cloned().unwrap_or_default();
+    let order = sample.words("order");
+    if !order.is_empty() {
+        labels = reordered(&labels, order)?;
+    }
     let class = labels.complete();
     let clusters = sample.labels("cluster").map(|l| l.complete());
     let columns = sample.all_reals("score");
@@ -357,6 +368,34 @@ fn run(sample: &Sample) -> Result<Answer, StatisticsError> {
         }
         _ => run_many(sample, &labels, &class, &columns, &units),
     }
+}
+
+/// The classes in the given order, which names each of them once.
+fn reordered(labels: &Labels, order: &[String]) -> Result<Labels, StatisticsError> {
+    let mut sorted: Vec<&String> = order.iter().collect();
+    sorted.sort();
+    let mut own: Vec<&String> = labels.names.iter().collect();
+    own.sort();
+    if sorted != own {
+        return Err(StatisticsError::setting(
+            "order",
+            order.join(","),
+            format!("each class once: {}", labels.names.join(", ")),
+        ));
+    }
+    let places: Vec<Option<usize>> = labels
+        .names
+        .iter()
+        .map(|n| order.iter().position(|o| o == n))
+        .collect();
+    Ok(Labels {
+        codes: labels
+            .codes
+            .iter()
+            .map(|c| c.and_then(|c| places.get(c).copied().flatten()))
+            .collect(),
+        names: order.to_vec(),
+    })
 }
 
 fn run_many(
@@ -417,7 +456,7 @@ fn run_many(
             rest.weighted_average,
         ),
     ];
-    let intervals = intervals(sample, units, values.map(|v| v.2), statistic)?;
+    let (intervals, clipped) = intervals(sample, units, values.map(|v| v.2), statistic)?;
     for ((name, definition, value), interval) in values.into_iter().zip(intervals) {
         let number = Number::plain(name, definition, value, class.len());
         answer.numbers.push(match interval {
@@ -454,6 +493,20 @@ fn run_many(
             ignored.join(", ")
         ));
     }
+    idle(
+        &mut answer,
+        sample,
+        "direction",
+        "auto",
+        "each class has its own score",
+    );
+    if !sample.words("order").is_empty() {
+        answer.notes.push(
+            "`order` is not used but for the order of printing: each class has its own score"
+                .into(),
+        );
+    }
+    push_clipped(&mut answer, clipped);
     Ok(answer)
 }
 
@@ -475,7 +528,8 @@ fn run_one(
     let value = wins.univariate(&turned);
     let mut answer = Answer::default();
     let number = Number::plain("hand_till", "auc.hand-till.one-score", value, class.len());
-    for interval in intervals(sample, units, [value], statistic)? {
+    let (intervals, clipped) = intervals(sample, units, [value], statistic)?;
+    for interval in intervals {
         answer.numbers.push(match interval {
             Ok((interval, method)) => number.clone().with_interval(interval, method),
             Err(why) => number.clone().without_interval(why),
@@ -499,10 +553,50 @@ fn run_one(
             class.len(),
         ));
     }
+    let numbers = labels.names.iter().all(|n| n.parse::<f64>().is_ok());
+    answer.notes.push(format!(
+        "order of the classes, from low to high: {}; {}",
+        labels.names.join(" < "),
+        if !sample.words("order").is_empty() {
+            "as `order` says"
+        } else if numbers {
+            "by their values"
+        } else {
+            "by their names alone, which need not be their order in meaning: give it by `order`"
+        }
+    ));
+    push_clipped(&mut answer, clipped);
     if turned.iter().any(|t| *t) {
         answer.notes.push("for some pairs the lower class has the greater median, and the direction was turned (direction `auto`)".into());
     }
     Ok(answer)
+}
+
+/// Why there is no bootstrap: a class with fewer than two cases, or clusters that hold one.
+fn too_few(sample: &Sample) -> Option<String> {
+    let labels = sample.labels("truth")?;
+    let codes = labels.complete();
+    let clusters = sample.labels("cluster").map(|l| l.complete());
+    labels.names.iter().enumerate().find_map(|(k, name)| {
+        let own = (0..codes.len()).filter(|row| codes.get(*row) == Some(&k));
+        let units: std::collections::BTreeSet<usize> = own
+            .filter_map(|row| match &clusters {
+                Some(c) => c.get(row).copied(),
+                None => Some(row),
+            })
+            .collect();
+        (units.len() < 2).then(|| {
+            format!(
+                "a bootstrap needs two {} of each class; `{name}` has {}",
+                if clusters.is_some() {
+                    "clusters"
+                } else {
+                    "cases"
+                },
+                units.len()
+            )
+        })
+    })
 }
 
 type Made = Result<(crate::number::Interval, &'static str), String>;
@@ -512,8 +606,11 @@ fn intervals<const K: usize>(
     units: &Units,
     values: [f64; K],
     statistic: impl Fn(&[usize]) -> Option<[f64; K]> + Sync,
-) -> Result<Vec<Made>, StatisticsError> {
+) -> Result<(Vec<Made>, bool), StatisticsError> {
     let method = BootstrapInterval::from_word(sample.word("bootstrap"));
+    if let Some(few) = too_few(sample) {
+        return Ok((vec![Err(few); K], false));
+    }
     let replicates = units.bootstrap(sample.whole("seed"), sample.whole("replicates"), &statistic);
     let jackknife = match method {
         BootstrapInterval::Bca if units.len() > 5000 => {
@@ -531,7 +628,8 @@ fn intervals<const K: usize>(
             .map(|r| r.and_then(|v| v.get(k).copied()))
             .collect()
     };
-    values
+    let mut clipped = false;
+    let made = values
         .iter()
         .enumerate()
         .map(|(k, value)| {
@@ -540,10 +638,23 @@ fn intervals<const K: usize>(
                 method.of(*value, &own, &column(&jackknife, k), sample.real("level"))
             });
             match made {
-                Ok(interval) => Ok(Ok((interval, method.id()))),
+                Ok(interval) => {
+                    let (interval, cut) = super::clip(interval, 0.0, 1.0);
+                    clipped |= cut;
+                    Ok(Ok((interval, method.id())))
+                }
                 Err(StatisticsError::NotEstimable(why)) => Ok(Err(why)),
                 Err(other) => Err(other),
             }
         })
-        .collect()
+        .collect::<Result<_, _>>()?;
+    Ok((made, clipped))
+}
+
+fn push_clipped(answer: &mut Answer, clipped: bool) {
+    if clipped {
+        answer
+            .notes
+            .push("a limit lay outside [0, 1] and was clipped; percentile stays inside".into());
+    }
 }

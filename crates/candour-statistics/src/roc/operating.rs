@@ -100,6 +100,7 @@ pub fn operating_points(
     };
     Ok(all
         .iter()
+        .take(reachable(&levels.scores))
         .filter(|p| match rule {
             OperatingRule::Youden { .. } | OperatingRule::ClosestTopLeft { .. } => {
                 criterion(p.sensitivity, p.specificity, rule) >= best - TIE
@@ -108,6 +109,11 @@ pub fn operating_points(
         })
         .map(of)
         .collect())
+}
+
+/// How many points of the curve some threshold gives: above a score of `+inf` there is none.
+fn reachable(scores: &[f64]) -> usize {
+    scores.len() + usize::from(scores.last() != Some(&f64::INFINITY))
 }
 
 fn check_rule(rule: OperatingRule) -> Result<(), StatisticsError> {
@@ -156,20 +162,21 @@ fn best(counts: &[Count], scores: &[f64], rule: OperatingRule) -> Option<((u64, 
         return None;
     }
     let rates = |(tp, tn): (u64, u64)| (tp as f64 / m as f64, tn as f64 / n as f64);
+    let mut points = points(counts).take(reachable(scores));
     match rule {
-        OperatingRule::Threshold(t) => points(counts)
+        OperatingRule::Threshold(t) => points
             .nth(scores.partition_point(|s| *s < t))
             .map(|p| (p, 0.0)),
-        OperatingRule::Specificity(target) => points(counts)
-            .find(|p| rates(*p).1 >= target)
-            .map(|p| (p, 0.0)),
-        OperatingRule::Sensitivity(target) => points(counts)
+        OperatingRule::Specificity(target) => {
+            points.find(|p| rates(*p).1 >= target).map(|p| (p, 0.0))
+        }
+        OperatingRule::Sensitivity(target) => points
             .take_while(|p| rates(*p).0 >= target)
             .last()
             .map(|p| (p, 0.0)),
         _ => {
             let mut found: Option<((u64, u64), f64)> = None;
-            for point in points(counts) {
+            for point in points {
                 let (se, sp) = rates(point);
                 let value = criterion(se, sp, rule);
                 if found.is_none_or(|(_, most)| value > most + TIE) {
@@ -271,15 +278,16 @@ pub(super) const ENTRY: Entry = Entry {
         LEVEL,
         Setting {
             name: "rule",
-            what: "how the point is chosen",
+            what: "how the point is chosen; auto: given where `threshold` is, else youden",
             kind: SettingKind::Choice(&[
+                "auto",
                 "youden",
                 "closest_topleft",
                 "fixed_specificity",
                 "fixed_sensitivity",
                 "given",
             ]),
-            default: Some("youden"),
+            default: Some("auto"),
         },
         Setting {
             name: "target",
@@ -322,18 +330,48 @@ fn run(sample: &Sample) -> Result<Answer, StatisticsError> {
     let (truth, score) = (sample.binary("truth"), sample.reals("score"));
     let clusters = sample.labels("cluster").map(|l| l.complete());
     let level = sample.real("level");
-    let word = sample.word("rule");
-    let needed = |setting: &str| {
-        sample.optional_real(setting).ok_or_else(|| {
+    let (target, threshold) = (
+        sample.optional_real("target"),
+        sample.optional_real("threshold"),
+    );
+    let word = match sample.word("rule") {
+        "auto" if threshold.is_some() => "given",
+        "auto" => "youden",
+        word => word,
+    };
+    let needed = |setting: &str, value: Option<f64>| {
+        value.ok_or_else(|| {
             StatisticsError::setting(setting, "not given", format!("rule `{word}` needs it"))
         })
     };
+    let refused = |setting: &str, value: f64, rules: &str| {
+        Err(StatisticsError::setting(
+            setting,
+            format!("{value} with rule `{word}`"),
+            format!("it belongs to {rules}"),
+        ))
+    };
+    let fixed = matches!(word, "fixed_specificity" | "fixed_sensitivity");
+    match (target, threshold) {
+        (Some(t), _) if !fixed => {
+            return refused("target", t, "rule fixed_specificity or fixed_sensitivity");
+        }
+        (_, Some(t)) if word != "given" => return refused("threshold", t, "rule given"),
+        _ => {}
+    }
+    let weighted = matches!(word, "youden" | "closest_topleft");
+    for (setting, default) in [("cost", 1.0), ("prevalence", 0.5)] {
+        let value = sample.real(setting);
+        if !weighted && value != default {
+            return refused(setting, value, "rule youden or closest_topleft");
+        }
+    }
     let r = (1.0 - sample.real("prevalence")) / (sample.real("cost") * sample.real("prevalence"));
     let rule = match word {
         "closest_topleft" => OperatingRule::ClosestTopLeft { r },
-        "fixed_specificity" => OperatingRule::Specificity(needed("target")?),
-        "fixed_sensitivity" => OperatingRule::Sensitivity(needed("target")?),
-        "given" => OperatingRule::Threshold(needed("threshold")?),
+        "fixed_specificity" => OperatingRule::Specificity(needed("target", target)?),
+        "fixed_sensitivity" => OperatingRule::Sensitivity(needed("target", target)?),
+        "given" => OperatingRule::Threshold(needed("threshold", threshold)?),
         _ => OperatingRule::Youden { r },
     };
     let thresholds = Thresholds::from_word(sample.word("thresholds"));
@@ -341,7 +379,7 @@ fn run(sample: &Sample) -> Result<Answer, StatisticsError> {
     let levels = Levels::new(truth, score)?;
     let Some(point) = found.first() else {
         return Err(StatisticsError::not_estimable(
-            "no threshold satisfies the rule",
+            "no threshold satisfies the rule (above a score of +inf there is none)",
         ));
     };
     let bootstrap = bootstrap_of(sample, clusters.as_deref());
@@ -395,21 +433,12 @@ fn run(sample: &Sample) -> Result<Answer, StatisticsError> {
         n as u64,
         |r| r.1,
     )?);
-    answer.numbers.push(if point.threshold.is_nan() {
-        Number::none(
-            "threshold",
-            "positive-at-or-above",
-            m + n,
-            "no number lies above a score of +inf",
-        )
-    } else {
-        Number::plain(
-            "threshold",
-            format!("positive-at-or-above.{}", sample.word("thresholds")),
-            point.threshold,
-            m + n,
-        )
-    });
+    answer.numbers.push(Number::plain(
+        "threshold",
+        format!("positive-at-or-above.{}", sample.word("thresholds")),
+        point.threshold,
+        m + n,
+    ));
     answer.numbers.push(Number::plain(
         "youden_index",
         "se-plus-sp-less-one",
@@ -477,10 +506,11 @@ fn run(sample: &Sample) -> Result<Answer, StatisticsError> {
         } else {
             "the threshold was chosen on these data: estimates and Wilson intervals are optimistic; choose it on tuning data and give it".into()
         });
-    } else if resampled && clusters.is_some() {
+    }
+    if clusters.is_some() {
         answer
             .notes
-            .push("rows come in clusters: intervals by bootstrap of whole clusters".into());
+            .push("rows come in clusters: intervals by bootstrap of whole clusters, since Wilson's takes rows to be independent".into());
     }
     answer.curves.push(super::curve::figure(
         "ROC curve",

@@ -1,11 +1,12 @@
 //! The area under part of the curve.
 
 use super::levels::{Count, Focus, Levels, partial_area};
-use super::{BOOTSTRAP, Bootstrap, bootstrap_of};
+use super::{BOOTSTRAP, Bootstrap, bootstrap_of, clip};
 use crate::catalogue::{
     CLUSTER, Entry, Group, LEVEL, REPLICATES, SCORE, SEED, Sample, Setting, SettingKind, TRUTH,
 };
 use crate::number::{Answer, Interval, Number, StatisticsError};
+use crate::proportion::digits;
 use crate::resample::BootstrapInterval;
 
 /// The area under the empirical curve for specificities (or sensitivities) from `from` to `to`,
@@ -41,8 +42,8 @@ pub fn partial_auc(
 /// below the diagonal is corrected by the same formula.
 ///
 /// # Errors
-/// As [`partial_auc`] and [`BootstrapInterval::of`]; not estimable when every replicate is the same,
-/// and for BCa with more than 20 000 units, each of which it leaves out in turn.
+/// As [`partial_auc`] and [`BootstrapInterval::of`]; not estimable with fewer than two cases (or
+/// clusters) of a class, when every replicate is the same, and for BCa with more than 20 000 units, each of which it leaves out in turn.
 pub fn partial_auc_interval(
     truth: &[bool],
     score: &[f64],
@@ -60,6 +61,9 @@ pub fn partial_auc_interval(
     };
     replicated(&levels, truth, value, method, bootstrap, statistic)
 }
+
+/// What remains where a bootstrap has no width.
+pub(super) const NO_WIDTH: &str = "this entry has no other interval here; report the full area beside it, which `roc-auc` gives with interval newcombe";
 
 /// The bootstrap interval of any statistic of the counts.
 pub(super) fn replicated(
@@ -177,17 +181,32 @@ fn run(sample: &Sample) -> Result<Answer, StatisticsError> {
         method,
         bootstrap_of(sample, clusters.as_deref()),
     );
+    let width = range.1 - range.0;
+    let (lowest, highest) = if corrected {
+        (correct(0.0, range.0, range.1), 1.0)
+    } else {
+        (0.0, width)
+    };
     answer.numbers.push(match interval {
-        Ok(i) => number.with_interval(i, method.id()),
-        Err(StatisticsError::NotEstimable(why)) => number.without_interval(why),
+        Ok(i) => {
+            let (i, clipped) = clip(i, lowest, highest);
+            if clipped {
+                answer.notes.push(format!(
+                    "a limit lay outside {} to {} and was clipped; percentile stays inside",
+                    digits(lowest),
+                    digits(highest)
+                ));
+            }
+            number.with_interval(i, method.id())
+        }
+        Err(StatisticsError::NotEstimable(why)) => {
+            number.without_interval(format!("{why}; {NO_WIDTH}"))
+        }
         Err(other) => return Err(other),
     });
-    answer.numbers.push(Number::plain(
-        "greatest",
-        "width-of-range",
-        range.1 - range.0,
-        n,
-    ));
+    answer
+        .numbers
+        .push(Number::plain("greatest", "width-of-range", width, n));
     answer.notes.push(format!(
         "range {} to {} of {word}, linear interpolation at its ends",
         range.0, range.1

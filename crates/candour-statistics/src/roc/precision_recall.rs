@@ -3,8 +3,8 @@
 use serde::Serialize;
 
 use super::levels::{self, Levels};
-use super::partial::replicated;
-use super::{BOOTSTRAP, Bootstrap, bootstrap_of};
+use super::partial::{NO_WIDTH, replicated};
+use super::{BOOTSTRAP, Bootstrap, bootstrap_of, clip, idle_bootstrap};
 use crate::catalogue::{
     CLUSTER, Entry, Group, LEVEL, REPLICATES, SCORE, SEED, Sample, Setting, SettingKind, TRUTH,
 };
@@ -37,8 +37,8 @@ pub fn average_precision(truth: &[bool], score: &[f64]) -> Result<f64, Statistic
 /// clusters.
 ///
 /// # Errors
-/// As [`average_precision`] and [`BootstrapInterval::of`]; not estimable when every replicate is the
-/// same, and for BCa with more than 20 000 units.
+/// As [`average_precision`] and [`BootstrapInterval::of`]; not estimable with fewer than two cases (or
+/// clusters) of a class, when every replicate is the same, and for BCa with more than 20 000 units.
 pub fn average_precision_interval(
     truth: &[bool],
     score: &[f64],
@@ -155,10 +155,26 @@ fn run(sample: &Sample) -> Result<Answer, StatisticsError> {
         .map(|i| (i, method.id()))
     };
     answer.numbers.push(match made {
-        Ok((interval, method)) => number.with_interval(interval, method),
-        Err(StatisticsError::NotEstimable(why)) => number.without_interval(why),
+        Ok((interval, method)) => {
+            let (interval, clipped) = clip(interval, 0.0, 1.0);
+            if clipped {
+                answer.notes.push(
+                    "a limit lay outside [0, 1] and was clipped; percentile stays inside".into(),
+                );
+            }
+            number.with_interval(interval, method)
+        }
+        Err(StatisticsError::NotEstimable(why)) => {
+            let remedy = if value < 1.0 && clusters.is_none() {
+                "interval `logit` needs no replicates"
+            } else {
+                NO_WIDTH
+            };
+            number.without_interval(format!("{why}; {remedy}"))
+        }
         Err(other) => return Err(other),
     });
+    idle_bootstrap(&mut answer, sample);
     let prevalence = positive as f64 / n as f64;
     answer.numbers.push(Number::plain(
         "prevalence",
