@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 use rayon::prelude::*;
 use serde::Serialize;
 
+use crate::agreement::clip;
 use crate::catalogue::{
     CLUSTER, Entry, Group, Kind, LEVEL, Labels, Need, PROBABILITY, REPLICATES, Role, SCORE, SEED,
     Sample, Setting, SettingKind, TRUTH,
@@ -23,9 +24,9 @@ pub const ENTRIES: &[Entry] = &[Entry {
     id: "fairness",
     group: Group::Fairness,
     title: "Fairness gaps between groups",
-    formula: "per group: selection rate, TPR, FPR, PPV; gap: max - min and min / max over groups (or the largest distance from the overall rate); equalised odds: the worse of TPR and FPR (or their mean); demographic parity: selection rate; equal opportunity: TPR; predictive parity: PPV; bootstrap percentile interval over clusters; null band: the gap with groups permuted among clusters",
+    formula: "per group: selection rate, TPR, FPR, PPV; gap: max - min and min / max over groups (or the largest distance from the overall rate); equalised odds: the worse of TPR and FPR (or their mean); demographic parity: selection rate; equal opportunity: TPR; predictive parity: PPV; bootstrap interval over clusters; null band: the gap with groups permuted among clusters",
     source: "Hardt, Price & Srebro 2016; Chouldechova 2017; fairlearn 0.15 metric definitions; Newcombe 1998 (differences); Phipson & Smyth 2010 (p-value)",
-    assumptions: "a cluster (patient) belongs to one group; groups below the minimum are not estimable and left out of the gap, with a note; max - min is biased upward, and so is its percentile interval: read the gap against its null band; p-values are not adjusted for the number of gaps: the plan names the one that counts; the permutation keeps the classes (TPR, FPR, odds, AUC) or the calls (PPV) of each cluster in place",
+    assumptions: "a cluster (patient) belongs to one group; groups below the minimum are not estimable and left out of the gap, with a note; max - min is biased upward, and its percentile interval twice so: the interval may exclude the estimate (a note says so), and its lower end, never below 0, has no meaning as evidence of a gap: read the gap against its null band; p-values are not adjusted for the number of gaps: the plan names the one that counts; the permutation keeps the classes (TPR, FPR, odds, AUC) or the calls (PPV) of each cluster in place",
     compared_with: "fairlearn 0.15.0; R 4.2.2 glm for the calibration intercept",
     roles: &[
         TRUTH,
@@ -83,6 +84,12 @@ pub const ENTRIES: &[Entry] = &[Entry {
             what: "group with which every other is compared in the table of differences; the largest when not given",
             kind: SettingKind::OptionalWord,
             default: None,
+        },
+        Setting {
+            name: "interval",
+            what: "bootstrap interval of a gap, over clusters: percentile (as fairlearn), basic or bca, which move it against the bias of an extreme over groups",
+            kind: SettingKind::Choice(BootstrapInterval::WORDS),
+            default: Some("percentile"),
         },
         LEVEL,
         SEED,
@@ -648,6 +655,12 @@ fn run_fairness(sample: &Sample) -> Result<Answer, StatisticsError> {
         .into_par_iter()
         .map(|r| study.null(seed, r))
         .collect();
+    let kind = BootstrapInterval::from_word(sample.word("interval"));
+    let left_out = if kind == BootstrapInterval::Bca {
+        units.jackknife(|places| study.gaps(places, &own_group, true))
+    } else {
+        Vec::new()
+    };
     let mut band_rows = Vec::new();
     let mut p_values = Vec::new();
     for (at, (name, value)) in GAPS.iter().zip(observed).enumerate() {
@@ -676,13 +689,23 @@ fn run_fairness(sample: &Sample) -> Result<Answer, StatisticsError> {
             continue;
         };
         let number = Number::plain(*name, definition, value, study.clusters.len());
-        answer.numbers.push(
-            match BootstrapInterval::Percentile.of(value, &pick(&draws), &[], level) {
-                Ok(i) if i.upper > i.lower => number.with_interval(i, "bootstrap.percentile"),
-                Ok(_) => number.without_interval("all bootstrap replicates are equal"),
-                Err(e) => number.without_interval(e.to_string()),
-            },
-        );
+        let number = match kind.of(value, &pick(&draws), &pick(&left_out), level) {
+            Ok(i) if i.upper > i.lower => number.with_interval(i, kind.id()),
+            Ok(_) => number.without_interval("all bootstrap replicates are equal"),
+            Err(e) => number.without_interval(e.to_string()),
+        };
+        let number = clip(number, 0.0, 1.0, &mut answer.notes);
+        if let Some(i) = number.interval
+            && !(i.lower..=i.upper).contains(&value)
+        {
+            answer.notes.push(format!(
+                "the {} interval of `{name}`, {:.4} to {:.4}, does not contain the estimate {value:.4}: an extreme over groups grows in each resample, so the interval is that of a biased figure; see the setting `interval` and the null band",
+                kind.id(),
+                i.lower,
+                i.upper
+            ));
+        }
+        answer.numbers.push(number);
         let ratio = name.ends_with("ratio");
         let mut null: Vec<f64> = pick(&nulls).into_iter().flatten().collect();
         null.sort_unstable_by(f64::total_cmp);
@@ -737,7 +760,8 @@ fn run_fairness(sample: &Sample) -> Result<Answer, StatisticsError> {
             &mut answer,
         )?;
     }
-    answer.notes.push("max - min over groups is biased upward, and more so with more and smaller groups: `null_mean` is what equal groups would show, `null_limit` what they would exceed rarely; the bootstrap interval is not corrected for that bias".into());
+    answer.notes.push("max - min over groups is biased upward, and more so with more and smaller groups: `null_mean` is what equal groups would show, `null_limit` what they would exceed rarely; the percentile interval is not corrected for that bias".into());
+    answer.notes.push("the lower end of an interval of max - min (the upper end of one of min / max) has no meaning of its own: the figure cannot be below 0 (above 1) and resamples hardly ever reach it, also where the groups are equal; an interval that excludes 0 (1) is no evidence of a gap, the null band is".into());
     answer.notes.push("the criteria cannot all hold at once where prevalence differs between groups (Chouldechova 2017): the plan names the one that counts".into());
     Ok(answer)
 }
@@ -775,9 +799,11 @@ fn group_tables(
     answer: &mut Answer,
 ) -> Result<(), StatisticsError> {
     let mut sizes = vec![0usize; names.len()];
+    let mut counts = vec![Counts::default(); names.len()];
     for c in &study.clusters {
-        if let Some(slot) = sizes.get_mut(c.group) {
-            *slot += c.rows.len();
+        if let (Some(size), Some(count)) = (sizes.get_mut(c.group), counts.get_mut(c.group)) {
+            *size += c.rows.len();
+            add(count, &c.counts);
         }
     }
     let wanted = sample.word("reference");
@@ -818,7 +844,11 @@ fn group_tables(
         let mut forest_rows = Vec::new();
         for (group, (name, estimate)) in names.iter().zip(&estimates).enumerate() {
             let label = format!("{measure}({name})");
-            let n = sizes.get(group).copied().unwrap_or(0);
+            // What the measure counts, also where it is not estimable: the positives for the TPR.
+            let n = match Rate::ALL.into_iter().find(|r| r.word() == measure) {
+                Some(rate) => counts.get(group).map_or(0, |c| rate.of(c).1 as usize),
+                None => sizes.get(group).copied().unwrap_or(0),
+            };
             match estimate {
                 Some(Ok(e)) => {
                     let value = e.value.unwrap_or(f64::NAN);

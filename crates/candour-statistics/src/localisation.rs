@@ -11,6 +11,7 @@ use std::collections::BTreeMap;
 
 use rayon::prelude::*;
 
+use crate::agreement::clip;
 use crate::catalogue::{
     CLUSTER, Entry, Group, Kind, LEVEL, Labels, Need, REPLICATES, Role, SCORE, SEED, Sample,
     Setting, SettingKind, TRUTH,
@@ -18,6 +19,7 @@ use crate::catalogue::{
 use crate::distribution::{f_tail, t_quantile, two_sided_z};
 use crate::number::{Answer, Cell, Curve, Figure, Interval, Number, StatisticsError, Table};
 use crate::resample::{BootstrapInterval, Units};
+use crate::subgroup::share;
 
 /// One case with its truth and its marks.
 #[derive(Clone, Debug, PartialEq)]
@@ -130,6 +132,14 @@ impl FigureOfMerit {
             .zip(Self::ALL)
             .find(|(_, f)| *f == self)
             .map_or("", |(w, _)| w)
+    }
+
+    /// The largest value it can have: 1, but for the counts of false marks.
+    fn most(self) -> f64 {
+        match self {
+            Self::MaxNlf | Self::MaxNlfAllCases => f64::INFINITY,
+            _ => 1.0,
+        }
     }
 
     fn definition(self) -> String {
@@ -1057,6 +1067,19 @@ fn jackknife_error(values: &[Option<f64>]) -> Result<f64, StatisticsError> {
     }
 }
 
+/// Standard deviation of the bootstrap replicates; none where there is no spread, or where more than
+/// a tenth of them has no value.
+fn bootstrap_error(replicates: &[Option<f64>]) -> Option<f64> {
+    let there: Vec<f64> = replicates.iter().flatten().copied().collect();
+    if there.len() < 2 || there.len() * 10 < replicates.len() * 9 {
+        return None;
+    }
+    let n = there.len() as f64;
+    let mean = there.iter().sum::<f64>() / n;
+    let error = (there.iter().map(|v| (v - mean).powi(2)).sum::<f64>() / (n - 1.0)).sqrt();
+    (error > 0.0).then_some(error)
+}
+
 /// How intervals are made in this module.
 const INTERVAL: Setting = Setting {
     name: "interval",
@@ -1072,6 +1095,16 @@ const FIGURE: Setting = Setting {
     default: Some("wafroc"),
 };
 
+/// Whether the delete-one jackknife serves a number. It does not where the number is read off a step
+/// curve at a place that itself depends on the data: leaving one patient out then moves the value by
+/// too much, and the standard error does not converge (Efron 1982, section 3.4, on the median).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Smooth {
+    Yes,
+    No,
+}
+
+#[derive(Clone, Copy)]
 struct Resampling<'a> {
     cases: &'a [Case],
     stratified: bool,
@@ -1082,11 +1115,13 @@ struct Resampling<'a> {
 }
 
 impl Resampling<'_> {
-    /// The number with its standard error and interval.
+    /// The number with its standard error and interval; `n` is what it counts.
     fn number(
         &self,
         name: &str,
         definition: &str,
+        n: usize,
+        smooth: Smooth,
         reads: impl Fn(&Case) -> bool,
         value: impl Fn(&[f64]) -> Result<f64, StatisticsError> + Sync,
     ) -> Result<Number, StatisticsError> {
@@ -1095,17 +1130,22 @@ impl Resampling<'_> {
         let estimate = match value(&all) {
             Ok(v) => v,
             Err(StatisticsError::NotEstimable(reason)) => {
-                return Ok(Number::none(name, definition, clusters.len(), reason));
+                return Ok(Number::none(name, definition, n, reason));
             }
             Err(other) => return Err(other),
         };
-        let number = Number::plain(name, definition, estimate, clusters.len());
+        let number = Number::plain(name, definition, estimate, n);
+        if smooth == Smooth::No && self.interval == "jackknife" {
+            return Ok(number.without_interval(
+                "read off the curve, it is no smooth function of the data, so the jackknife's standard error is far too large; set interval to percentile, bca or basic",
+            ));
+        }
         let option = |times: &[f64]| value(times).ok();
         let jack = jackknife(&clusters, self.cases.len(), option);
         let error = jackknife_error(&jack);
         let number = match &error {
-            Ok(error) => number.with_standard_error(*error),
-            Err(_) => number,
+            Ok(error) if smooth == Smooth::Yes => number.with_standard_error(*error),
+            _ => number,
         };
         if self.interval == "jackknife" {
             return Ok(match error {
@@ -1148,6 +1188,10 @@ impl Resampling<'_> {
             }
             option(&times)
         });
+        let number = match bootstrap_error(&replicates) {
+            Some(error) if smooth == Smooth::No => number.with_standard_error(error),
+            _ => number,
+        };
         Ok(match kind.of(estimate, &replicates, &jack, self.level) {
             Ok(i) if i.lower < i.upper => number.with_interval(i, kind.id()),
             Ok(_) => {
@@ -1233,6 +1277,11 @@ fn run_froc(sample: &Sample) -> Result<Answer, StatisticsError> {
         seed: sample.whole("seed"),
         replicates: sample.whole("replicates"),
     };
+    let lesions: usize = cases.iter().map(|c| c.lesions.len()).sum();
+    let images = cases
+        .iter()
+        .filter(|c| c.lesions.is_empty() || sample.word("images") != "normal")
+        .count();
     let mean = |times: &[f64]| {
         let points = froc.points(times)?;
         Ok(targets
@@ -1244,6 +1293,8 @@ fn run_froc(sample: &Sample) -> Result<Answer, StatisticsError> {
     let mut numbers = vec![resampling.number(
         "cpm",
         &format!("froc.mean-sensitivity.{way}"),
+        lesions,
+        Smooth::No,
         |_| true,
         mean,
     )?];
@@ -1251,6 +1302,8 @@ fn run_froc(sample: &Sample) -> Result<Answer, StatisticsError> {
         numbers.push(resampling.number(
             &format!("sensitivity_at_{target}"),
             &format!("froc.sensitivity.{way}"),
+            lesions,
+            Smooth::No,
             |_| true,
             |times| Ok(sensitivity_at(&froc.points(times)?, *target, interpolate)),
         )?);
@@ -1266,17 +1319,31 @@ fn run_froc(sample: &Sample) -> Result<Answer, StatisticsError> {
         numbers.push(resampling.number(
             "sensitivity",
             "froc.sensitivity.at-threshold",
+            lesions,
+            Smooth::Yes,
             |_| true,
             |times| Ok(at(&froc.points(times)?).0),
         )?);
         numbers.push(resampling.number(
             "false_positives_per_image",
             "froc.false-positives.at-threshold",
+            images,
+            Smooth::Yes,
             |_| true,
             |times| Ok(at(&froc.points(times)?).1),
         )?);
     }
-    let lesions: usize = cases.iter().map(|c| c.lesions.len()).sum();
+    let mut numbers: Vec<Number> = numbers
+        .into_iter()
+        .map(|n| {
+            let most = if n.name == "false_positives_per_image" {
+                f64::INFINITY
+            } else {
+                1.0
+            };
+            clip(n, 0.0, most, &mut notes)
+        })
+        .collect();
     numbers.push(Number::plain(
         "cases",
         "count",
@@ -1323,21 +1390,15 @@ fn run_afroc(sample: &Sample) -> Result<Answer, StatisticsError> {
         std::iter::once(chosen).chain(FigureOfMerit::ALL.into_iter().filter(|f| *f != chosen))
     {
         let evaluator = Evaluator::new(figure, &cases)?;
-        numbers.push(resampling.number(
+        let number = resampling.number(
             &figure.name(),
             &figure.definition(),
+            clusters_of(&cases, |c| figure.reads(c)).len(),
+            Smooth::Yes,
             |c| figure.reads(c),
             |times| evaluator.value(times),
-        )?);
-    }
-    if numbers
-        .first()
-        .and_then(|n| n.interval)
-        .is_some_and(|i| i.upper > 1.0 || i.lower < 0.0)
-    {
-        notes.push(
-            "an interval passes the end of the scale; it is printed as the method gives it".into(),
-        );
+        )?;
+        numbers.push(clip(number, 0.0, figure.most(), &mut notes));
     }
     Ok(Answer {
         numbers,
@@ -1414,32 +1475,66 @@ fn run_lroc(sample: &Sample) -> Result<Answer, StatisticsError> {
         seed: sample.whole("seed"),
         replicates: sample.whole("replicates"),
     };
+    let by_jackknife = resampling.interval == "jackknife";
+    let drawn = Resampling {
+        interval: if by_jackknife {
+            "percentile"
+        } else {
+            resampling.interval
+        },
+        ..resampling
+    };
+    let diseased = truth.iter().filter(|t| **t).count();
+    let patients = clusters_of(&cases, |_| true).len();
+    let localised = if by_jackknife {
+        localised(truth, correct, codes.as_deref(), resampling.level)?
+    } else {
+        resampling.number(
+            "localised",
+            "lroc.highest-ordinate",
+            diseased,
+            Smooth::Yes,
+            |_| true,
+            |t| Ok(lroc.numbers(t, fraction)?.highest),
+        )?
+    };
     let numbers = vec![
         resampling.number(
             "alroc",
             "lroc.area.trapezoidal",
+            patients,
+            Smooth::Yes,
             |_| true,
             |t| Ok(lroc.numbers(t, fraction)?.area),
         )?,
-        resampling.number(
+        drawn.number(
             "pcl",
             "lroc.correct-localisation.interpolated",
+            diseased,
+            Smooth::No,
             |_| true,
             |t| Ok(lroc.numbers(t, fraction)?.correct_localisation),
         )?,
         resampling.number(
             "partial_alroc",
             "lroc.partial-area.trapezoidal",
+            patients,
+            Smooth::Yes,
             |_| true,
             |t| Ok(lroc.numbers(t, fraction)?.partial_area),
         )?,
-        resampling.number(
-            "localised",
-            "lroc.highest-ordinate",
-            |_| true,
-            |t| Ok(lroc.numbers(t, fraction)?.highest),
-        )?,
+        localised,
     ];
+    let mut notes = Vec::new();
+    if by_jackknife {
+        notes.push("`pcl` is read off the curve, so the jackknife does not hold for it: its standard error and percentile interval are from the bootstrap; `localised` is a plain share with Wilson's interval".into());
+    }
+    // The partial area ends at the fraction, where the curve is at most 1.
+    let numbers = numbers
+        .into_iter()
+        .zip([1.0, 1.0, fraction, 1.0])
+        .map(|(n, most)| clip(n, 0.0, most, &mut notes))
+        .collect();
     let points = lroc.points(&vec![1.0; truth.len()])?;
     Ok(Answer {
         numbers,
@@ -1450,8 +1545,46 @@ fn run_lroc(sample: &Sample) -> Result<Answer, StatisticsError> {
             points.iter().map(|p| p.0).collect(),
             points.iter().map(|p| p.1).collect(),
         )],
-        notes: Vec::new(),
+        notes,
     })
+}
+
+/// The share of diseased cases localised at any rating, a proportion: Wilson's interval, with clusters
+/// at the effective size.
+fn localised(
+    truth: &[bool],
+    correct: &[bool],
+    cluster: Option<&[usize]>,
+    level: f64,
+) -> Result<Number, StatisticsError> {
+    let cases: Vec<crate::subgroup::Case> = truth
+        .iter()
+        .zip(correct)
+        .enumerate()
+        .filter(|(_, (diseased, _))| **diseased)
+        .map(|(row, (_, correct))| crate::subgroup::Case {
+            value: f64::from(u8::from(*correct)),
+            positive: true,
+            cluster: cluster.and_then(|c| c.get(row)).copied().unwrap_or(row),
+        })
+        .collect();
+    let share = share(&cases, cluster.is_some(), level).map(|e| {
+        let number = Number::plain(
+            "localised",
+            "lroc.highest-ordinate",
+            e.value.unwrap_or(f64::NAN),
+            e.n,
+        );
+        let number = match e.standard_error {
+            Some(error) => number.with_standard_error(error),
+            None => number,
+        };
+        match e.interval {
+            Some(interval) => number.with_interval(interval, e.method),
+            None => number.without_interval(e.reason.unwrap_or_default()),
+        }
+    });
+    Number::from_result("localised", "lroc.highest-ordinate", cases.len(), share)
 }
 
 /// Figures of merit of each test and reader with their jackknife covariances, averaged as Obuchowski
@@ -1736,7 +1869,7 @@ fn run_compare(sample: &Sample) -> Result<Answer, StatisticsError> {
                 a - b,
                 components.units,
             );
-            numbers.push(match &test {
+            let number = match &test {
                 Some(test) => {
                     let error = test.difference_variance.sqrt();
                     let half = t_quantile(f64::midpoint(1.0, level), test.df2) * error;
@@ -1751,7 +1884,8 @@ fn run_compare(sample: &Sample) -> Result<Answer, StatisticsError> {
                 }
                 None => number
                     .without_interval("the difference does not vary, so it has no standard error"),
-            });
+            };
+            numbers.push(clip(number, -figure.most(), figure.most(), &mut notes));
         }
     }
     match &test {
@@ -1796,7 +1930,7 @@ fn run_compare(sample: &Sample) -> Result<Answer, StatisticsError> {
             *mean,
             components.units,
         );
-        numbers.push(if variance > 1e-15 {
+        let number = if variance > 1e-15 {
             let half = t_quantile(f64::midpoint(1.0, level), df) * variance.sqrt();
             number.with_standard_error(variance.sqrt()).with_interval(
                 Interval {
@@ -1809,7 +1943,8 @@ fn run_compare(sample: &Sample) -> Result<Answer, StatisticsError> {
         } else {
             number
                 .without_interval("the figure of merit does not vary, so it has no standard error")
-        });
+        };
+        numbers.push(clip(number, 0.0, figure.most(), &mut notes));
     }
     for (name, value) in [
         ("variance", components.variance),
@@ -1905,6 +2040,7 @@ pub const ENTRIES: &[Entry] = &[
                 default: None,
             },
             Setting {
+                what: "percentile, bca, basic: bootstrap by patient; jackknife: estimate +- z times the jackknife standard error, for the numbers at a threshold only (sensitivities read off the curve and CPM are no smooth functions of the data, and have the bootstrap's standard error)",
                 default: Some("percentile"),
                 ..INTERVAL
             },

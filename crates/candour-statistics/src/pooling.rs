@@ -107,6 +107,11 @@ pub const ENTRIES: &[Entry] = &[
                 default: Some("fallback"),
             },
             Setting {
+                what: "interval of sensitivity and specificity where they are pooled separately (boundary = fallback): Hartung-Knapp-Sidik-Jonkman, the same with its scale never below 1 (ad hoc; as IQWiG advises), Wald with t, Wald",
+                default: Some("knha-adhoc"),
+                ..TEST
+            },
+            Setting {
                 name: "region",
                 what: "distribution behind the regions: chi-squared with 2 df, or 2 F(2, k - 2)",
                 kind: SettingKind::Choice(&["chi-squared", "f"]),
@@ -1072,7 +1077,7 @@ fn run_means(sample: &Sample) -> Result<Answer, StatisticsError> {
             }
             numbers.push(observed_over_expected(o, e, all.n as f64, level)?);
             numbers.push(Number::plain(
-                "observed_minus_expected",
+                "observed_minus_expected_per_case",
                 "calibration-in-the-large.mean-difference",
                 (o - e) / all.n as f64,
                 cases,
@@ -1172,14 +1177,23 @@ fn run_accuracy(sample: &Sample) -> Result<Answer, StatisticsError> {
     if report {
         summary_point(&fit, restricted, z, level, sites.len(), &mut answer);
     } else {
-        separate(&data, restricted, level, &mut answer)?;
+        let test = PooledTest::from_word(sample.word("test"));
+        notes.extend(separate(&data, restricted, test, level, &mut answer)?);
     }
     if let Some(why) = &fit.boundary {
         notes.push(format!("not identified: {why}"));
         notes.push(if report {
             "that fit is reported all the same, as asked; its correlation, HSROC parameters and regions carry no information of their own".into()
         } else {
-            "sensitivity and specificity were pooled separately (knha); there is no summary curve and no joint region".to_owned()
+            format!(
+                "sensitivity and specificity were pooled separately (test = {}{}); there is no summary curve and no joint region",
+                sample.word("test"),
+                if sample.word("test") == "knha-adhoc" {
+                    ": the Hartung-Knapp scale is not taken below 1, because sites that agree by chance, or after the correction of empty cells, would make the interval far too narrow"
+                } else {
+                    ""
+                }
+            )
         });
     }
     notes.push(format!(
@@ -1382,41 +1396,44 @@ fn summary_point(
     }
 }
 
-/// Sensitivity and specificity pooled each on its own.
+/// Sensitivity and specificity pooled each on its own; returns what the reader must know.
 fn separate(
     data: &Logits,
     restricted: bool,
+    test: PooledTest,
     level: f64,
     answer: &mut Answer,
-) -> Result<(), StatisticsError> {
+) -> Result<Vec<String>, StatisticsError> {
     let method = if restricted {
         Tau2Method::Reml
     } else {
         Tau2Method::Ml
     };
     let mut later = Vec::new();
+    let mut notes = Vec::new();
     for (at, name) in ["sensitivity", "specificity"].into_iter().enumerate() {
         let pick = |p: &[f64; 2]| p.get(at).copied().unwrap_or(0.0);
         let y: Vec<f64> = data.values.iter().map(pick).collect();
         let v: Vec<f64> = data.variances.iter().map(pick).collect();
-        let p = pool(&y, &v, method, PooledTest::Knha, Prediction::AsTest, level)?;
+        let p = pool(&y, &v, method, test, Prediction::AsTest, level)?;
+        notes.extend(p.notes.iter().map(|note| format!("{name}: {note}")));
         let definition = format!("univariate.{}", method.word());
         let mut number = Number::plain(name, definition.clone(), expit(p.estimate), y.len());
         number = match p.interval {
-            Some(i) => number.with_interval(turned(i, &expit), "knha.logit"),
+            Some(i) => number.with_interval(turned(i, &expit), format!("{}.logit", test.word())),
             None => number.without_interval("all logits are equal: `knha` has no interval"),
         };
         answer.numbers.push(number);
-        let mut tau2 = Number::plain(
+        let tau2 = Number::plain(
             format!("tau2_logit_{name}"),
             definition,
             p.tau2.value,
             y.len(),
         );
-        if let Some(i) = p.tau2_interval {
-            tau2 = tau2.with_interval(i, "q-profile");
-        }
-        later.push(tau2);
+        later.push(match p.tau2_interval {
+            Some(i) => tau2.with_interval(i, "q-profile"),
+            None => tau2.without_interval("Q lies below its lower critical value, so the Q-profile interval is empty: sites agree more closely than their variances allow"),
+        });
         later.push(Number::plain(
             format!("i2_percent_{name}"),
             "i2.from-tau2",
@@ -1431,7 +1448,7 @@ fn separate(
         data.values.len(),
         "the between-site covariance lies on its boundary: not identified",
     ));
-    Ok(())
+    Ok(notes)
 }
 
 /// Summary ROC curve over the observed false-positive rates, confidence and prediction region.

@@ -11,15 +11,16 @@
 
 use candour_statistics::calibration::smoother::{Smoother, Surface, isotonic, smooth};
 use candour_statistics::calibration::{
-    Covariate, ENTRIES, Method, Use, brier_score, calibration_in_the_large, calibration_slope,
-    corp_decomposition, hosmer_lemeshow, integrated_calibration, likelihood_at, log_loss,
-    murphy_decomposition, profile_in_the_large, recalibrate, spiegelhalter_z,
-    stephenson_decomposition,
+    Binning, Covariate, ENTRIES, Edges, Method, Norm, Side, Use, bins, brier_score,
+    calibration_error, calibration_in_the_large, calibration_slope, corp_decomposition,
+    hosmer_lemeshow, integrated_calibration, likelihood_at, log_loss, murphy_decomposition,
+    profile_in_the_large, recalibrate, spiegelhalter_z, stephenson_decomposition,
 };
 use candour_statistics::catalogue::{Column, Labels, Sample};
 use candour_statistics::decision_curve;
 use candour_statistics::distribution::chi_squared_tail;
 use candour_statistics::random::Philox;
+use candour_statistics::resample::{Units, quantile};
 use candour_statistics::{Answer, Cell, StatisticsError};
 use proptest::prelude::*;
 use serde_json::Value;
@@ -975,5 +976,67 @@ proptest! {
         let two = calibration_slope(&not_y, &logits(&not_p), None).unwrap();
         prop_assert!((one.slope - two.slope).abs() < 1e-8 * (1.0 + one.slope.abs()));
         prop_assert!((one.intercept + two.intercept).abs() < 1e-8 * (1.0 + one.slope.abs()));
+    }
+}
+
+/// Wald knows no ends: the Brier score lies from 0 to 1, the log loss from 0, a skill below 1.
+#[test]
+fn intervals_of_scores_end_where_the_scores_do() {
+    // One wrong and sure prediction among nearly perfect ones.
+    let truth = [true, false, true, false, true, false, true, false];
+    let sure = [0.99, 0.01, 0.98, 0.02, 0.99, 0.01, 0.05, 0.01];
+    let wrong: Vec<f64> = sure.iter().map(|p| 1.0 - p).collect();
+    for (id, p) in [
+        ("brier", sure.to_vec()),
+        ("log-loss", sure.to_vec()),
+        ("brier", wrong),
+    ] {
+        let answer = run(id, columns(&truth, &p), &[]).unwrap();
+        let name = id.replace('-', "_");
+        let score = limits(&answer, &name);
+        assert!(score[0] >= 0.0 && (id == "log-loss" || score[1] <= 1.0));
+        let skill = limits(&answer, &format!("{name}_skill"));
+        assert!(skill[1] <= 1.0);
+        // By hand: the plain Wald limits pass the end, which the note says.
+        let (value, se) = (value(&answer, &name), error(&answer, &name));
+        let z = 1.959_963_984_540_054;
+        let passed = value - z * se < 0.0 || (id == "brier" && value + z * se > 1.0);
+        assert!(passed, "{id} {value} {se}");
+        assert!(
+            answer
+                .notes
+                .iter()
+                .any(|n| n.contains(&format!("`{name}`")))
+        );
+    }
+}
+
+/// The bootstrap that adds up rows placed once is that of binning each replicate anew.
+#[test]
+fn the_bootstrap_of_binned_errors_is_that_of_binning_anew() {
+    let mut random = Philox::new(71, 0);
+    let (y, p) = calibrated(&mut random, 80, 0.0, 1.5);
+    for side in ["right", "left"] {
+        let answer = run(
+            "calibration-error",
+            columns(&y, &p),
+            &[("replicates", "300"), ("side", side), ("bins", "7")],
+        )
+        .unwrap();
+        let way = if side == "left" {
+            Side::Left
+        } else {
+            Side::Right
+        };
+        let mut values = Units::independent(80).bootstrap(1, 300, |rows| {
+            let y: Vec<bool> = rows.iter().map(|r| y[*r]).collect();
+            let p: Vec<f64> = rows.iter().map(|r| p[*r]).collect();
+            let bins = bins(&y, &p, Binning::EqualWidth(7, Edges::Quotient), way).unwrap();
+            calibration_error(&bins, Norm::L1)
+        });
+        values.sort_unstable_by(f64::total_cmp);
+        let got = limits(&answer, "ece");
+        close("lower", got[0], quantile(&values, 0.025));
+        close("upper", got[1], quantile(&values, 0.975));
     }
 }

@@ -329,3 +329,114 @@ proptest! {
         }
     }
 }
+
+/// Three groups of 12 and 40 patients with like rates: a percentile interval may exclude the estimate,
+/// which a note then says; basic is the percentile interval mirrored at the estimate, within 0 and 1.
+#[test]
+fn gap_intervals_say_where_they_exclude_the_estimate() {
+    let mut excluded = 0;
+    for study in 0..12 {
+        let random = &mut Philox::new(3, study);
+        let rows = 120;
+        let group: Vec<String> = (0..rows).map(|i| (i % 3).to_string()).collect();
+        let truth: Vec<bool> = (0..rows).map(|i| i < 60).collect();
+        let call: Vec<bool> = truth
+            .iter()
+            .map(|t| random.unit() < if *t { 0.7 } else { 0.3 })
+            .collect();
+        let columns = || {
+            vec![
+                ("truth", Column::Binary(truth.clone())),
+                ("call", Column::Binary(call.clone())),
+                ("group", Column::Label(Labels::of(&group))),
+            ]
+        };
+        let of = |interval: &str| {
+            run(columns(), &[("interval", interval), ("replicates", "300")]).unwrap()
+        };
+        let (percentile, basic, bca) = (of("percentile"), of("basic"), of("bca"));
+        for answer in [&percentile, &basic, &bca] {
+            assert!(
+                answer
+                    .notes
+                    .iter()
+                    .any(|n| n.contains("no meaning of its own"))
+            );
+            for number in &answer.numbers {
+                let (Some(value), Some(i)) = (number.value, number.interval) else {
+                    continue;
+                };
+                if !number.name.ends_with("difference") {
+                    continue;
+                }
+                assert!(i.lower >= 0.0 && i.upper <= 1.0);
+                let out = value < i.lower || value > i.upper;
+                let said = answer.notes.iter().any(|n| {
+                    n.contains(&format!("`{}`", number.name)) && n.contains("does not contain")
+                });
+                assert_eq!(out, said, "{} {value} {i:?}", number.name);
+                excluded += usize::from(out);
+            }
+        }
+        for number in &percentile.numbers {
+            let (Some(value), Some(i)) = (number.value, number.interval) else {
+                continue;
+            };
+            if number.interval_method.as_deref() != Some("bootstrap.percentile") {
+                continue;
+            }
+            let Some(mirrored) = basic.number(&number.name).unwrap().interval else {
+                // It lies wholly beyond 0, or beyond 1.
+                assert!(2.0 * value - i.lower <= 0.0 || 2.0 * value - i.upper >= 1.0);
+                continue;
+            };
+            near(
+                mirrored.lower,
+                (2.0 * value - i.upper).clamp(0.0, 1.0),
+                "lower",
+            );
+            near(
+                mirrored.upper,
+                (2.0 * value - i.lower).clamp(0.0, 1.0),
+                "upper",
+            );
+        }
+        let some_bca = bca
+            .numbers
+            .iter()
+            .any(|n| n.interval_method.as_deref() == Some("bootstrap.bca"));
+        assert!(some_bca);
+    }
+    assert!(excluded > 0);
+}
+
+/// A group's rate counts its own denominator, with and without an estimate.
+#[test]
+fn rates_count_their_denominators() {
+    let group = [vec!["a"; 30], vec!["b"; 8]].concat();
+    let truth = (0..38).map(|i| !(12..35).contains(&i)).collect();
+    let call = (0..38).map(|i| i % 2 == 0).collect();
+    let columns = vec![
+        ("truth", Column::Binary(truth)),
+        ("call", Column::Binary(call)),
+        ("group", Column::Label(Labels::of(&group))),
+    ];
+    let answer = run(columns, &[("replicates", "100")]).unwrap();
+    for (name, n) in [
+        ("true_positive_rate(a)", 12),
+        ("false_positive_rate(a)", 18),
+        ("true_positive_rate(b)", 3),
+        ("false_positive_rate(b)", 5),
+        ("selection_rate(b)", 8),
+        ("positive_predictive_value(b)", 4),
+    ] {
+        assert_eq!(answer.number(name).unwrap().n, n, "{name}");
+    }
+    assert!(
+        answer
+            .number("true_positive_rate(b)")
+            .unwrap()
+            .value
+            .is_none()
+    );
+}

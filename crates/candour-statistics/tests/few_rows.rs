@@ -10,7 +10,7 @@
 
 use std::collections::BTreeSet;
 
-use candour_statistics::catalogue::{Column, Entry, Kind, Labels, Role, Sample};
+use candour_statistics::catalogue::{self, Column, Entry, Group, Kind, Labels, Role, Sample};
 use candour_statistics::{conformal, localisation, surveillance};
 
 fn entries() -> impl Iterator<Item = &'static Entry> {
@@ -35,6 +35,48 @@ fn names_are_unique() {
             assert!(names.insert(name), "{}: {name}", entry.id);
         }
     }
+}
+
+/// Roles and settings are arguments of one command: no name twice, none of the command line's own.
+#[test]
+fn arguments_have_names_of_their_own() {
+    let own = [
+        "data",
+        "html",
+        "json",
+        "positive",
+        "negative",
+        "missing-results",
+        "missing_results",
+        "help",
+    ];
+    let mut wrong = Vec::new();
+    let groups = [
+        Group::Localisation,
+        Group::Calibration,
+        Group::DecisionCurves,
+        Group::Agreement,
+        Group::Segmentation,
+        Group::Subgroups,
+        Group::Fairness,
+        Group::Pooling,
+        Group::Surveillance,
+        Group::Conformal,
+    ];
+    for entry in catalogue::entries().filter(|e| groups.contains(&e.group)) {
+        let mut names = BTreeSet::new();
+        for name in entry
+            .roles
+            .iter()
+            .map(|r| r.name)
+            .chain(entry.settings.iter().map(|s| s.name))
+        {
+            if !names.insert(name) || own.contains(&name) {
+                wrong.push(format!("{}: {name}", entry.id));
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{wrong:?}");
 }
 
 fn column(role: &Role, rows: usize, value: f64, first: bool) -> Column {

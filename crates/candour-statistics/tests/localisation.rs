@@ -94,7 +94,11 @@ fn figures_of_merit_agree_with_the_definitions() {
                     let half = 1.959_963_984_540_054 * se;
                     close(
                         number.interval.unwrap().upper,
-                        number.value.unwrap() + half,
+                        (number.value.unwrap() + half).min(if name.starts_with("max_nlf") {
+                            f64::INFINITY
+                        } else {
+                            1.0
+                        }),
                         name,
                     );
                 }
@@ -257,7 +261,7 @@ fn comparison_agrees_with_the_definition() {
                     );
                     close(
                         number.interval.unwrap().upper,
-                        single["upper"].as_f64().unwrap(),
+                        single["upper"].as_f64().unwrap().min(1.0),
                         &name,
                     );
                 }
@@ -561,4 +565,175 @@ proptest! {
             figure_of_merit(FigureOfMerit::Afroc, &plain)
         );
     }
+}
+
+/// A study of 25 cases with two lesions each and 25 without, three false marks on each.
+fn free_response(random: &mut Philox) -> Vec<(&'static str, Column)> {
+    let (mut case, mut lesion, mut score) = (Vec::new(), Vec::new(), Vec::new());
+    for at in 0..50 {
+        for mark in 0..5 {
+            if mark < 2 && at >= 25 {
+                continue;
+            }
+            case.push(at.to_string());
+            lesion.push(if mark < 2 {
+                mark.to_string()
+            } else {
+                String::new()
+            });
+            score.push(random.normal() + if mark < 2 { 1.5 } else { 0.0 });
+        }
+    }
+    vec![
+        ("case", Column::Label(Labels::of(&case))),
+        ("lesion", Column::Label(Labels::of(&lesion))),
+        ("score", Column::Real(score)),
+    ]
+}
+
+/// The standard error of a sensitivity read off the curve is that of repeated studies; the jackknife's
+/// is two to three times as large and is refused.
+#[test]
+fn standard_errors_off_the_froc_are_those_of_repeated_studies() {
+    let names = ["cpm", "sensitivity_at_0.25", "sensitivity_at_1"];
+    let mut values = vec![Vec::new(); names.len()];
+    let mut errors = vec![0.0; names.len()];
+    let runs = 100;
+    for study in 0..runs {
+        let columns = free_response(&mut Philox::new(5, study));
+        let answer = run("froc", columns, &[("replicates", "100")]).unwrap();
+        for ((name, values), error) in names.iter().zip(&mut values).zip(&mut errors) {
+            let number = answer.number(name).unwrap();
+            values.push(number.value.unwrap());
+            *error += number.standard_error.unwrap() / runs as f64;
+        }
+    }
+    for ((name, values), error) in names.iter().zip(values).zip(errors) {
+        let mean = values.iter().sum::<f64>() / runs as f64;
+        let sd =
+            (values.iter().map(|v| (v - mean).powi(2)).sum::<f64>() / (runs - 1) as f64).sqrt();
+        // 100 studies know their own deviation to about 7 %.
+        assert!((0.75..1.3).contains(&(error / sd)), "{name}: {error} {sd}");
+    }
+    let columns = free_response(&mut Philox::new(5, 0));
+    let settings = [("interval", "jackknife"), ("threshold", "1")];
+    let answer = run("froc", columns, &settings).unwrap();
+    for name in names {
+        let number = answer.number(name).unwrap();
+        assert!(
+            number.value.is_some() && number.interval.is_none() && number.standard_error.is_none()
+        );
+        assert!(number.not_estimable.as_ref().unwrap().contains("jackknife"));
+    }
+    let plain = answer.number("sensitivity").unwrap();
+    assert_eq!(plain.interval_method.as_deref(), Some("jackknife.normal"));
+    // Fifty lesions, 50 images.
+    assert_eq!(answer.number("sensitivity_at_1").unwrap().n, 50);
+    assert_eq!(plain.n, 50);
+    let columns = free_response(&mut Philox::new(5, 0));
+    let settings = [
+        ("images", "normal"),
+        ("threshold", "1"),
+        ("replicates", "100"),
+    ];
+    let answer = run("froc", columns, &settings).unwrap();
+    assert_eq!(answer.number("false_positives_per_image").unwrap().n, 25);
+    assert_eq!(answer.number("cpm").unwrap().n, 50);
+}
+
+/// Three of four diseased cases localised: Wilson 0.3006 to 0.9544 (by hand; R prop.test without
+/// correction), n the diseased; `pcl` stays within 0 and 1.
+#[test]
+fn lroc_shares_keep_within_their_range() {
+    let score = vec![0.1, 0.2, 0.3, 0.4, 0.5, 0.35, 0.7, 0.8, 0.9];
+    let columns = || {
+        vec![
+            (
+                "truth",
+                Column::Binary([false; 5].into_iter().chain([true; 4]).collect()),
+            ),
+            ("score", Column::Real(score.clone())),
+            (
+                "correct",
+                Column::Binary([false; 6].into_iter().chain([true; 3]).collect()),
+            ),
+        ]
+    };
+    let answer = run("lroc", columns(), &[]).unwrap();
+    let localised = answer.number("localised").unwrap();
+    assert_eq!((localised.value, localised.n), (Some(0.75), 4));
+    let interval = localised.interval.unwrap();
+    assert_eq!(localised.interval_method.as_deref(), Some("wilson"));
+    // z = 1.959963984540054: centre (p + z^2/8) / (1 + z^2/4), half-width by Wilson's formula.
+    close(interval.lower, 0.300_641_842_582_402, "lower");
+    close(interval.upper, 0.954_412_739_190_299_5, "upper");
+    let pcl = answer.number("pcl").unwrap();
+    assert_eq!(pcl.n, 4);
+    assert_eq!(pcl.interval_method.as_deref(), Some("bootstrap.percentile"));
+    let interval = pcl.interval.unwrap();
+    assert!(interval.lower >= 0.0 && interval.upper <= 1.0);
+    assert!(answer.notes.iter().any(|n| n.contains("`pcl`")));
+    assert_eq!(answer.number("alroc").unwrap().n, 9);
+    for interval in ["jackknife", "basic", "bca"] {
+        let answer = run("lroc", columns(), &[("interval", interval)]).unwrap();
+        for number in &answer.numbers {
+            if let Some(i) = number.interval {
+                let most = if number.name == "partial_alroc" {
+                    0.2
+                } else {
+                    1.0
+                };
+                assert!(i.lower >= 0.0 && i.upper <= most, "{}: {i:?}", number.name);
+            }
+        }
+    }
+}
+
+/// Every figure's interval is looked at, not the first alone, and ends where the figure ends.
+#[test]
+fn intervals_of_figures_of_merit_end_where_the_figures_do() {
+    let mut seen = 0;
+    for study in 0..20 {
+        let random = &mut Philox::new(8, study);
+        // Nearly every diseased case is marked, nearly no normal one.
+        let (mut case, mut lesion, mut score) = (Vec::new(), Vec::new(), Vec::new());
+        for at in 0..16 {
+            case.push(at.to_string());
+            lesion.push(if at < 8 { "x" } else { "" });
+            score.push(match at {
+                0 => f64::NAN,
+                1..=7 => 1.0 + random.normal(),
+                8 => random.normal(),
+                _ => f64::NAN,
+            });
+        }
+        for interval in ["jackknife", "basic"] {
+            let columns = vec![
+                ("case", Column::Label(Labels::of(&case))),
+                ("lesion", Column::Label(Labels::of(&lesion))),
+                ("score", Column::Real(score.clone())),
+            ];
+            let settings = [("interval", interval), ("replicates", "200")];
+            let answer = run("afroc", columns, &settings).unwrap();
+            for number in &answer.numbers {
+                let Some(i) = number.interval else { continue };
+                let most = if number.name.starts_with("max_nlf") {
+                    f64::INFINITY
+                } else {
+                    1.0
+                };
+                assert!(i.lower >= 0.0 && i.upper <= most, "{}: {i:?}", number.name);
+                if i.lower == 0.0 || i.upper == 1.0 {
+                    assert!(
+                        answer
+                            .notes
+                            .iter()
+                            .any(|n| n.contains(&format!("`{}`", number.name)))
+                    );
+                    seen += 1;
+                }
+            }
+        }
+    }
+    assert!(seen > 100, "{seen}");
 }

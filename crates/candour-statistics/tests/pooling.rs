@@ -687,3 +687,77 @@ proptest! {
         prop_assert!((whole.squares - joined.squares).abs() < 1e-9 * (1.0 + whole.squares));
     }
 }
+
+/// Every site found every lesion: the logits, all from the correction, agree by construction, and plain
+/// Hartung-Knapp would claim 0.928 to 0.971 from 30 of 30. Expected values: metafor 3.8-1, R 4.2.2,
+/// `rma(log((x + .5)/.5), 1/(x + .5) + 2, method = "REML", test = c("adhoc", "knha", "z"))`, `plogis`.
+#[test]
+fn separate_pooling_does_not_believe_agreement_by_correction() {
+    let entry = ENTRIES.iter().find(|e| e.id == "pool-accuracy").unwrap();
+    let answer = |settings: &[(&str, &str)]| {
+        let columns = [
+            ("tp", [10.0, 12.0, 8.0]),
+            ("fp", [0.0; 3]),
+            ("fn", [0.0; 3]),
+            ("tn", [20.0, 30.0, 22.0]),
+        ]
+        .map(|(name, v)| (name.to_owned(), name.to_owned(), Column::Real(v.to_vec())))
+        .to_vec();
+        let settings: Vec<(String, String)> = settings
+            .iter()
+            .map(|(a, b)| ((*a).to_owned(), (*b).to_owned()))
+            .collect();
+        (entry.run)(&Sample::new(entry, columns, &settings).unwrap()).unwrap()
+    };
+    for (test, lower, upper) in [
+        ("knha-adhoc", 0.362_538_369_764_206_3, 0.998_683_011_253_894),
+        ("knha", 0.927_834_448_353_803, 0.971_050_773_197_929_5),
+        ("z", 0.801_311_269_330_349_6, 0.990_735_114_753_121_1),
+    ] {
+        let answer = answer(&[("test", test)]);
+        let number = answer.number("sensitivity").unwrap();
+        let i = number.interval.unwrap();
+        assert!(far(number.value.unwrap(), 0.954_058_795_615_551_8) < 1e-9);
+        assert!(
+            far(i.lower, lower) < 1e-9 && far(i.upper, upper) < 1e-9,
+            "{i:?}"
+        );
+        assert_eq!(number.interval_method, Some(format!("{test}.logit")));
+        assert!(
+            answer
+                .notes
+                .iter()
+                .any(|n| n.contains(&format!("test = {test}")))
+        );
+        let tau2 = answer.number("tau2_logit_sensitivity").unwrap();
+        assert!(
+            tau2.interval.is_none() && tau2.not_estimable.as_ref().unwrap().contains("Q-profile")
+        );
+    }
+    // The default is the cautious one.
+    assert_eq!(answer(&[]), answer(&[("test", "knha-adhoc")]));
+    let i = answer(&[]).number("specificity").unwrap().interval.unwrap();
+    assert!(
+        far(i.lower, 0.581_228_040_079_273_4) < 1e-9
+            && far(i.upper, 0.999_405_609_163_605_3) < 1e-9
+    );
+}
+
+/// 30 of 200 observed, 25 expected: 5 too many, 0.025 for each case, which the name says.
+#[test]
+fn the_difference_to_expected_is_named_per_case() {
+    let answer = run(
+        "pool-means",
+        &[
+            ("n", vec![120.0, 80.0]),
+            ("mean", vec![0.1, 0.2]),
+            ("observed", vec![18.0, 12.0]),
+            ("expected", vec![15.0, 10.0]),
+        ],
+        &[],
+    )
+    .unwrap();
+    let number = answer.number("observed_minus_expected_per_case").unwrap();
+    assert!((number.value.unwrap() - 0.025).abs() < 1e-15);
+    assert!(answer.number("observed_minus_expected").is_none());
+}

@@ -1045,3 +1045,30 @@ fn speed() {
         });
     }
 }
+
+/// The border of a cube of 3 is its 26 outer voxels, that of its two lower layers all 18, 17 of which
+/// are border voxels of the cube: IoU 17/27, and n is those 27, whatever surface the distances take.
+#[test]
+fn boundary_iou_counts_border_voxels() {
+    let make = |layers: usize| {
+        let mut values = vec![false; 125];
+        for z in 1..=layers {
+            for y in 1..4 {
+                for x in 1..4 {
+                    values[x + 5 * (y + 5 * z)] = true;
+                }
+            }
+        }
+        Mask::new([5, 5, 5], [1.0; 3], &values).unwrap()
+    };
+    for surface in [Surface::Marching, Surface::Voxel(Connectivity::Faces)] {
+        let o = Options {
+            surface,
+            ..Options::default()
+        };
+        let numbers = compare(&make(3), &make(2), &o).unwrap().numbers();
+        let number = numbers.iter().find(|n| n.name == "boundary_iou").unwrap();
+        assert_eq!(number.n, 27);
+        assert!((number.value.unwrap() - 17.0 / 27.0).abs() < 1e-15);
+    }
+}

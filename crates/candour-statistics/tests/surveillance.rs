@@ -672,3 +672,90 @@ proptest! {
         prop_assert!(cusum_arl(k, h, 1.0, 0.0, true).unwrap() < short);
     }
 }
+
+/// A baseline that leaves no row to monitor is refused; a shorter one is named in the note.
+#[test]
+fn a_baseline_leaves_rows_to_monitor() {
+    let series = [1.0, 2.0, 1.5, 1.2, 1.8, 2.2, 0.9, 1.1];
+    let columns = || vec![("value", Column::Real(series.to_vec()))];
+    for id in ["monitor-cusum", "monitor-ewma"] {
+        for baseline in ["8", "9", "1000"] {
+            let error = run(id, columns(), &[("baseline", baseline)]).unwrap_err();
+            let StatisticsError::Setting { setting, .. } = &error else {
+                panic!("{error}")
+            };
+            assert_eq!(setting, "baseline");
+        }
+        let answer = run(id, columns(), &[("baseline", "7")]).unwrap();
+        assert!(answer.notes.iter().any(|n| n.contains("first 7 rows")));
+        assert!(run(id, columns(), &[("target", "inf"), ("sd", "1")]).is_err());
+        // The range of an unbounded setting is written in a word.
+        let entry = ENTRIES.iter().find(|e| e.id == id).unwrap();
+        for setting in entry.settings {
+            assert!(format!("{:?}", setting.kind).len() < 80, "{setting:?}");
+        }
+    }
+}
+
+/// Rows without a value are refused by the first of them, or left out and counted.
+#[test]
+fn drift_leaves_out_rows_without_a_value_on_request() {
+    let random = &mut Philox::new(61, 0);
+    let rows = 60;
+    let full: Vec<f64> = (0..rows).map(|_| random.normal()).collect();
+    let current: Vec<bool> = (0..rows).map(|i| i >= 30).collect();
+    let gaps = [7usize, 41];
+    let holed: Vec<f64> = (0..rows)
+        .map(|i| if gaps.contains(&i) { f64::NAN } else { full[i] })
+        .collect();
+    let words = |values: &[f64]| -> Vec<String> {
+        values
+            .iter()
+            .map(|v| {
+                if v.is_nan() {
+                    String::new()
+                } else {
+                    (*v > 0.0).to_string()
+                }
+            })
+            .collect()
+    };
+    let kept = |i: &usize| !gaps.contains(i);
+    let shorter: Vec<f64> = (0..rows).filter(kept).map(|i| full[i]).collect();
+    let periods: Vec<bool> = (0..rows).filter(kept).map(|i| current[i]).collect();
+    for id in [
+        "drift-psi",
+        "drift-ks",
+        "drift-wasserstein",
+        "drift-mmd",
+        "drift-categories",
+    ] {
+        let columns = |values: &[f64], current: &[bool]| {
+            let watched = match id {
+                "drift-mmd" => ("feature", Column::Real(values.to_vec())),
+                "drift-categories" => ("category", Column::Label(Labels::of(&words(values)))),
+                _ => ("value", Column::Real(values.to_vec())),
+            };
+            vec![watched, ("current", Column::Binary(current.to_vec()))]
+        };
+        let error = run(id, columns(&holed, &current), &[]).unwrap_err();
+        assert!(
+            matches!(error, StatisticsError::Value { row: 7, .. }),
+            "{id}: {error}"
+        );
+        let expected = run(id, columns(&shorter, &periods), &[]).unwrap();
+        let mut answer = run(
+            id,
+            columns(&holed, &current),
+            &[("missing", "complete-case")],
+        )
+        .unwrap();
+        let left_out = answer.numbers.pop().unwrap();
+        assert_eq!(
+            (left_out.name.as_str(), left_out.value),
+            ("left_out", Some(2.0))
+        );
+        assert!(answer.notes.pop().unwrap().starts_with("2 of 60 rows"));
+        assert_eq!(answer, expected, "{id}");
+    }
+}

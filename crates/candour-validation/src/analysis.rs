@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use candour_record::Digest;
-use candour_statistics::catalogue::{self, Column, Entry, Kind, Labels, Sample};
+use candour_statistics::catalogue::{self, Column, Entry, Kind, Labels, Role, Sample};
 use candour_statistics::distribution::{chi_squared_tail, two_sided_z};
 use candour_statistics::{Answer, Interval, Number, StatisticsError};
 use serde::Serialize;
@@ -15,6 +15,11 @@ use crate::table::{Table, TableError};
 /// Columns that hold the index test's result: a missing or indeterminate cell there is a result that
 /// must be counted, not a fault of the file.
 const RESULTS: &[&str] = &["score", "probability", "call"];
+
+/// Whether the role holds numbers that are no results of the index test.
+fn measured(role: &Role) -> bool {
+    !RESULTS.contains(&role.name) && !matches!(role.kind, Kind::Label | Kind::Binary)
+}
 /// Halvings of the error in which a p-value is found by inverting an interval: to about 1e-12.
 const HALVINGS: usize = 40;
 
@@ -386,7 +391,7 @@ fn answer(
     let (answer, counted) = view.run(handling, None)?;
     let number = pick(plan, endpoint, answer.as_ref(), counted.used)?;
     let mut variants = Vec::new();
-    if counted.missing + counted.indeterminate > 0 {
+    if counted.missing + counted.indeterminate > 0 && !handles_itself(endpoint) {
         for other in [Handle::WorstCase, Handle::BestCase, Handle::CompleteCase] {
             if other == handling.missing && other == handling.indeterminate {
                 continue;
@@ -853,6 +858,13 @@ fn included(table: &Table, endpoint: &Endpoint) -> Result<Vec<usize>, AnalysisEr
     Ok(rows)
 }
 
+/// Whether the endpoint's statistic has a handling of missing values of its own.
+fn handles_itself(endpoint: &Endpoint) -> bool {
+    endpoint
+        .entry()
+        .is_some_and(|e| e.settings.iter().any(|s| s.name == "missing"))
+}
+
 #[derive(Clone, Copy)]
 struct Handlings {
     missing: Handle,
@@ -861,9 +873,23 @@ struct Handlings {
 
 impl Handlings {
     fn of(plan: &Plan, endpoint: &Endpoint) -> Self {
-        Self {
+        let handling = Self {
             missing: endpoint.missing.unwrap_or(plan.handling.missing),
             indeterminate: endpoint.missing.unwrap_or(plan.handling.indeterminate),
+        };
+        if !handles_itself(endpoint) {
+            return handling;
+        }
+        // A measurement has no worst case: either it is left out, or there is no analysis.
+        let complete = Handle::CompleteCase;
+        let said = endpoint.settings.iter().find(|(n, _)| n == "missing");
+        Self {
+            missing: if said.map_or(handling.missing == complete, |(_, v)| v == complete.word()) {
+                complete
+            } else {
+                Handle::Refuse
+            },
+            ..handling
         }
     }
 }
@@ -930,8 +956,9 @@ impl View<'_> {
             ..Counted::default()
         };
         let truth = self.truth(entry)?;
-        let results = self.results(entry)?;
-        let measured = self.measured(entry)?;
+        let may_not_lack = |role: &str| entry.roles.iter().find(|r| r.name == role && !r.missing);
+        let results = self.cells(|role| RESULTS.contains(&role) && may_not_lack(role).is_some())?;
+        let numbers = self.cells(|role| may_not_lack(role).is_some_and(measured))?;
         let mut kept = Vec::new();
         for (at, row) in self.rows.iter().enumerate() {
             if truth
@@ -941,7 +968,7 @@ impl View<'_> {
                 counted.no_truth += 1;
                 continue;
             }
-            let empty = measured
+            let empty = numbers
                 .iter()
                 .find(|(_, cells)| missing(self.plan, cells.get(*row).map_or("", String::as_str)));
             if let Some((name, _)) = empty {
@@ -956,7 +983,7 @@ impl View<'_> {
                 )));
             }
             let mut said = Said::Something;
-            for cells in &results {
+            for (_, cells) in &results {
                 match self.said(cells.get(*row).map_or("", String::as_str)) {
                     Said::Neither => said = Said::Neither,
                     Said::Nothing if said == Said::Something => said = Said::Nothing,
@@ -999,6 +1026,26 @@ impl View<'_> {
             }
         }
         counted.used = kept.len();
+        // The entry itself leaves out what lacks a value; here such rows are only counted.
+        if handles_itself(self.endpoint) && handling.missing == Handle::CompleteCase {
+            let own = self.cells(|role| {
+                entry
+                    .roles
+                    .iter()
+                    .any(|r| r.name == role && r.missing && measured(r))
+            })?;
+            let lacking = kept
+                .iter()
+                .filter_map(|at| self.rows.get(*at))
+                .filter(|row| {
+                    own.iter().any(|(_, cells)| {
+                        missing(self.plan, cells.get(**row).map_or("", String::as_str))
+                    })
+                })
+                .count();
+            counted.missing += lacking;
+            counted.used -= lacking;
+        }
         let mut columns = Vec::new();
         for (role, name) in &self.endpoint.columns {
             let Some(role) = entry.roles.iter().find(|r| r.name == role) else {
@@ -1030,7 +1077,7 @@ impl View<'_> {
             counted,
             kept,
         } = self.prepare(entry, handling)?;
-        let settings = self.settings(entry, level);
+        let settings = self.settings(entry, handling, level);
         let sample = Sample::new(entry, columns, &settings);
         match sample.and_then(|s| (entry.run)(&s)) {
             Ok(answer) => Ok((Ok(answer), counted)),
@@ -1050,7 +1097,12 @@ impl View<'_> {
     }
 
     /// The plan's settings where the endpoint says nothing, and the level that is asked for.
-    fn settings(&self, entry: &Entry, level: Option<f64>) -> Vec<(String, String)> {
+    fn settings(
+        &self,
+        entry: &Entry,
+        handling: Handlings,
+        level: Option<f64>,
+    ) -> Vec<(String, String)> {
         let mut settings: Vec<(String, String)> = self
             .endpoint
             .settings
@@ -1058,6 +1110,9 @@ impl View<'_> {
             .filter(|(n, _)| !(n == "level" && level.is_some()))
             .cloned()
             .collect();
+        if handles_itself(self.endpoint) && !settings.iter().any(|(n, _)| n == "missing") {
+            settings.push(("missing".to_owned(), handling.missing.word().to_owned()));
+        }
         // A single look has no plan: the entry's own defaults hold.
         if self.plan.endpoints.is_empty() && level.is_none() {
             return settings;
@@ -1097,33 +1152,16 @@ impl View<'_> {
         }
     }
 
-    /// The cells of numbers that are no results of the index test and may not be empty.
-    fn measured(&self, entry: &Entry) -> Result<Vec<(&str, &[String])>, AnalysisError> {
+    /// The cells of the endpoint's columns in these roles.
+    fn cells(
+        &self,
+        wanted: impl Fn(&str) -> bool,
+    ) -> Result<Vec<(&str, &[String])>, AnalysisError> {
         self.endpoint
             .columns
             .iter()
-            .filter(|(role, _)| {
-                !RESULTS.contains(&role.as_str())
-                    && entry.roles.iter().any(|r| {
-                        r.name == role
-                            && !r.missing
-                            && !matches!(r.kind, Kind::Label | Kind::Binary)
-                    })
-            })
+            .filter(|(role, _)| wanted(role))
             .map(|(_, name)| Ok((name.as_str(), self.table.column(name)?)))
-            .collect()
-    }
-
-    /// The cells of the index test's results.
-    fn results(&self, entry: &Entry) -> Result<Vec<&[String]>, AnalysisError> {
-        self.endpoint
-            .columns
-            .iter()
-            .filter(|(role, _)| {
-                RESULTS.contains(&role.as_str())
-                    && entry.roles.iter().any(|r| r.name == role && !r.missing)
-            })
-            .map(|(_, name)| self.table.column(name).map_err(AnalysisError::from))
             .collect()
     }
 

@@ -321,14 +321,24 @@ fn a_measurement_that_is_missing_is_left_out_or_refused_at_its_row() {
             "[[endpoint]]\nid = \"c\"\nstatistic = \"ccc\"\nfirst = \"a\"\nsecond = \"b\"\nmissing = \"{how}\"\n"
         )
     };
-    let said = attempt(&plan(&text("worst-case")), std::slice::from_ref(&table))
+    let said = attempt(&plan(&text("refuse")), std::slice::from_ref(&table))
         .unwrap_err()
         .to_string();
-    assert!(said.contains("row 4 of m.csv has no `a`"), "{said}");
-    assert!(said.contains("a measurement has no worst case"), "{said}");
+    assert!(said.contains("m.csv:4: column `a`: is empty"), "{said}");
+    assert!(said.contains("`missing` to complete-case"), "{said}");
     let analysis = run(&plan(&text("complete-case")), &table);
     let counted = analysis.endpoints[0].counted;
     assert_eq!((counted.rows, counted.missing, counted.used), (5, 1, 4));
+    // What the plan says of all endpoints holds where the endpoint says nothing.
+    let general = format!(
+        "{}[handling]\nmissing = \"complete-case\"\n",
+        text("refuse").replace("missing = \"refuse\"\n", "")
+    );
+    let analysis = run(&plan(&general), &table);
+    let counted = analysis.endpoints[0].counted;
+    assert_eq!((counted.rows, counted.missing, counted.used), (5, 1, 4));
+    let ccc = analysis.endpoints[0].answer.as_ref().unwrap();
+    assert_eq!(ccc.numbers[0].n, 4);
 }
 
 // Goals and multiplicity.

@@ -12,7 +12,8 @@ use crate::number::{Answer, Cell, Curve, Figure, Interval, Number, StatisticsErr
 use crate::resample::{BootstrapInterval, Units};
 
 use super::{
-    bootstrapped, check_finite, check_pairs, constant, mean, products, squares, take, variance,
+    MISSING, bootstrapped, check_finite, check_pairs, complete_rows, constant, mean, on_line,
+    products, squares, take, variance, with_left_out,
 };
 
 /// Limits of agreement.
@@ -67,6 +68,7 @@ pub(super) const BLAND_ALTMAN: Entry = Entry {
             kind: SettingKind::Choice(&["varying", "constant"]),
             default: Some("varying"),
         },
+        MISSING,
         LEVEL,
         Setting {
             name: "interval",
@@ -360,9 +362,10 @@ fn mover(
     let reach = |p: f64| {
         parts
             .iter()
-            .map(|(v, df)| (v * (1.0 - df / chi_squared_quantile(p, *df))).powi(2))
+            .map(|(v, df)| (v / total * (1.0 - df / chi_squared_quantile(p, *df))).powi(2))
             .sum::<f64>()
             .sqrt()
+            * total
     };
     let s = total.sqrt();
     let low_variance = (total - reach(p_high)).max(0.0);
@@ -448,7 +451,7 @@ fn noncentral_t_quantile(p: f64, df: f64, ncp: f64) -> f64 {
     f64::midpoint(low, high)
 }
 
-/// A straight line by least squares with the test of its slope.
+/// A straight line by least squares with the test of its slope; NaN where the points lie on it.
 struct Line {
     intercept: f64,
     slope: f64,
@@ -471,7 +474,7 @@ fn line(x: &[f64], y: &[f64]) -> Option<Line> {
     Some(Line {
         intercept,
         slope,
-        p_value: if se > 0.0 {
+        p_value: if se > 0.0 && !on_line(x, y, slope, intercept) {
             t_two_sided(slope / se, n - 2.0)
         } else {
             f64::NAN
@@ -483,14 +486,19 @@ fn run_bland_altman(sample: &Sample) -> Result<Answer, StatisticsError> {
     let level = sample.real("level");
     let coverage = sample.real("coverage");
     let scale = sample.word("scale");
-    let (first, second) = scaled(sample, scale)?;
+    let rows = complete_rows(sample, &["first", "second"])?;
+    let given = (
+        take(sample.reals("first"), &rows),
+        take(sample.reals("second"), &rows),
+    );
+    let (first, second) = scaled(&given.0, &given.1, &rows, scale)?;
     let differences: Vec<f64> = first.iter().zip(&second).map(|(a, b)| a - b).collect();
     let percent = scale == "percent";
     let means: Vec<f64> = if percent {
-        sample
-            .reals("first")
+        given
+            .0
             .iter()
-            .zip(sample.reals("second"))
+            .zip(&given.1)
             .map(|(a, b)| f64::midpoint(*a, *b))
             .collect()
     } else {
@@ -501,8 +509,12 @@ fn run_bland_altman(sample: &Sample) -> Result<Answer, StatisticsError> {
             .collect()
     };
     let n = differences.len();
-    let subject = sample.labels("subject").map(Labels::complete);
-    let cluster = sample.labels("cluster").map(Labels::complete);
+    let codes = |role: &str| {
+        sample
+            .labels(role)
+            .map(|l| take(&Labels::complete(l), &rows))
+    };
+    let (subject, cluster) = (codes("subject"), codes("cluster"));
     let constant_value = sample.word("true_value") == "constant";
     if subject.is_some() && constant_value && percent {
         return Err(StatisticsError::setting(
@@ -699,19 +711,24 @@ fn run_bland_altman(sample: &Sample) -> Result<Answer, StatisticsError> {
         }
         answer.curves.push(curve);
     }
-    Ok(answer)
+    Ok(with_left_out(answer, sample, rows.len()))
 }
 
-/// The two columns on the scale of the analysis.
-fn scaled(sample: &Sample, scale: &str) -> Result<(Vec<f64>, Vec<f64>), StatisticsError> {
-    let (first, second) = (sample.reals("first"), sample.reals("second"));
+/// The two columns on the scale of the analysis; `rows` are their places in the table.
+fn scaled(
+    first: &[f64],
+    second: &[f64],
+    rows: &[usize],
+    scale: &str,
+) -> Result<(Vec<f64>, Vec<f64>), StatisticsError> {
     check_pairs(first, second)?;
+    let row_of = |at: usize| rows.get(at).copied().unwrap_or(at);
     if scale == "ratio" {
         for (name, column) in [("first", first), ("second", second)] {
-            if let Some(row) = column.iter().position(|v| *v <= 0.0) {
+            if let Some(at) = column.iter().position(|v| *v <= 0.0) {
                 return Err(StatisticsError::Value {
                     column: name.into(),
-                    row,
+                    row: row_of(at),
                     what: "is not positive, so it has no logarithm; use the difference".into(),
                 });
             }
@@ -722,12 +739,12 @@ fn scaled(sample: &Sample, scale: &str) -> Result<(Vec<f64>, Vec<f64>), Statisti
     if scale == "percent" {
         let mut a = Vec::new();
         let mut b = Vec::new();
-        for (row, (x, y)) in first.iter().zip(second).enumerate() {
+        for (at, (x, y)) in first.iter().zip(second).enumerate() {
             let m = f64::midpoint(*x, *y);
             if m.is_nan() || m <= 0.0 {
                 return Err(StatisticsError::Value {
                     column: "first".into(),
-                    row,
+                    row: row_of(at),
                     what: "has with its partner a mean that is not positive, so no percentage; use the difference".into(),
                 });
             }
@@ -765,6 +782,19 @@ fn relabelled(subject: &[usize], rows: &[usize]) -> Vec<usize> {
         .collect()
 }
 
+fn slope_p_value(name: &str, definition: &str, p: f64, n: usize) -> Number {
+    if p.is_finite() {
+        Number::plain(name, definition, p, n)
+    } else {
+        Number::none(
+            name,
+            definition,
+            n,
+            "the points lie on one line but for rounding, which leaves no spread to test against",
+        )
+    }
+}
+
 /// Does the difference, or its spread, change over the range? And the limits by regression (Bland
 /// and Altman 1999, section 3.2).
 fn trend(
@@ -794,14 +824,12 @@ fn trend(
         level_line.slope,
         n,
     ));
-    if level_line.p_value.is_finite() {
-        answer.numbers.push(Number::plain(
-            "proportional_bias_p_value",
-            "t.ols-slope",
-            level_line.p_value,
-            n,
-        ));
-    }
+    answer.numbers.push(slope_p_value(
+        "proportional_bias_p_value",
+        "t.ols-slope",
+        level_line.p_value,
+        n,
+    ));
     let Some(spread) = line(means, &rest) else {
         return Ok(());
     };
@@ -811,14 +839,12 @@ fn trend(
         spread.slope,
         n,
     ));
-    if spread.p_value.is_finite() {
-        answer.numbers.push(Number::plain(
-            "spread_slope_p_value",
-            "t.ols-slope.glejser",
-            spread.p_value,
-            n,
-        ));
-    }
+    answer.numbers.push(slope_p_value(
+        "spread_slope_p_value",
+        "t.ols-slope.glejser",
+        spread.p_value,
+        n,
+    ));
     let factor = two_sided_z(coverage)? * std::f64::consts::FRAC_PI_2.sqrt();
     let low = means.iter().copied().fold(f64::INFINITY, f64::min);
     let high = means.iter().copied().fold(f64::NEG_INFINITY, f64::max);

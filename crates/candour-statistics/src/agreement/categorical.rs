@@ -15,7 +15,7 @@ use crate::rank::midranks;
 use crate::resample::Units;
 
 use super::{
-    INTERVAL, RATER, SUBJECT, bootstrapped, check_level, mean, wanted_bootstrap,
+    INTERVAL, RATER, SUBJECT, bootstrapped, check_level, clip, mean, wanted_bootstrap,
     with_interval_or_reason,
 };
 
@@ -63,7 +63,7 @@ pub(super) const KAPPA: Entry = Entry {
         SPACING,
         CATEGORIES,
         Setting {
-            name: "positive",
+            name: "positive_category",
             what: "the category that counts as positive, where there are two; the second without it",
             kind: SettingKind::OptionalWord,
             default: None,
@@ -511,6 +511,175 @@ impl Measurement {
     }
 }
 
+/// Units made ready for many resamples: units with the same ratings are one pattern, and a resample
+/// counts how often each pattern was drawn. That needs no sort.
+struct Alpha {
+    /// Each unit's pattern.
+    pattern: Vec<usize>,
+    /// The places in `values` of each pattern's ratings; none where there are fewer than two.
+    patterns: Vec<Vec<usize>>,
+    /// Each pattern's observed disagreement; unused at the ordinal level, whose distances depend on
+    /// the resample.
+    own: Vec<f64>,
+    /// The values, each once.
+    values: Vec<f64>,
+    measurement: Measurement,
+}
+
+impl Alpha {
+    fn new(units: &[Vec<f64>], measurement: Measurement) -> Self {
+        let mut values: Vec<f64> = units.iter().flatten().map(|v| v + 0.0).collect();
+        values.sort_unstable_by(f64::total_cmp);
+        values.dedup();
+        let mut known: std::collections::BTreeMap<Vec<usize>, usize> =
+            std::collections::BTreeMap::new();
+        let mut patterns = Vec::new();
+        let pattern = units
+            .iter()
+            .map(|u| {
+                let mut places: Vec<usize> = if u.len() < 2 {
+                    Vec::new()
+                } else {
+                    u.iter()
+                        .map(|v| values.partition_point(|w| *w < *v))
+                        .collect()
+                };
+                places.sort_unstable();
+                let next = patterns.len();
+                *known.entry(places).or_insert_with_key(|places| {
+                    patterns.push(places.clone());
+                    next
+                })
+            })
+            .collect();
+        let own = patterns
+            .iter()
+            .map(|places| {
+                let ratings: Vec<f64> = places.iter().map(|v| values[*v]).collect();
+                within(&ratings, measurement)
+            })
+            .collect();
+        Self {
+            pattern,
+            patterns,
+            own,
+            values,
+            measurement,
+        }
+    }
+
+    /// Alpha of the units drawn; none where they leave no disagreement to expect.
+    fn of(&self, rows: &[usize]) -> Option<f64> {
+        let mut times = vec![0u32; self.patterns.len()];
+        for row in rows {
+            times[self.pattern[*row]] += 1;
+        }
+        let mut counts = vec![0.0; self.values.len()];
+        for (places, times) in self.patterns.iter().zip(&times) {
+            for place in places {
+                counts[*place] += f64::from(*times);
+            }
+        }
+        if counts.iter().filter(|c| **c > 0.0).count() < 2 {
+            return None;
+        }
+        let n: f64 = counts.iter().sum();
+        let observed_by = |own: &dyn Fn(usize) -> f64| -> f64 {
+            times
+                .iter()
+                .enumerate()
+                .filter(|(_, t)| **t > 0)
+                .map(|(at, t)| f64::from(*t) * own(at))
+                .sum()
+        };
+        let (observed, scale) = if self.measurement == Measurement::Ordinal {
+            let mut below = 0.0;
+            let ranks: Vec<f64> = counts
+                .iter()
+                .map(|c| {
+                    below += c;
+                    below - (c - 1.0) / 2.0
+                })
+                .collect();
+            let own = |at: usize| {
+                let ratings: Vec<f64> = self.patterns[at].iter().map(|v| ranks[*v]).collect();
+                within(&ratings, self.measurement)
+            };
+            (observed_by(&own), ranks)
+        } else {
+            (observed_by(&|at| self.own[at]), self.values.clone())
+        };
+        let groups: Vec<(f64, f64)> = scale
+            .into_iter()
+            .zip(counts)
+            .filter(|(_, c)| *c > 0.0)
+            .collect();
+        Some(1.0 - (n - 1.0) * observed / expected(&groups, n, self.measurement))
+    }
+}
+
+/// One unit's part of the observed disagreement.
+fn within(ratings: &[f64], measurement: Measurement) -> f64 {
+    if ratings.len() < 2 {
+        0.0
+    } else {
+        disagreement(ratings, measurement) / (ratings.len() as f64 - 1.0)
+    }
+}
+
+fn distance(a: f64, b: f64, measurement: Measurement) -> f64 {
+    match measurement {
+        Measurement::Nominal => f64::from(u8::from(a != b)),
+        Measurement::Ordinal | Measurement::Interval => (a - b).powi(2),
+        Measurement::Ratio if a == b => 0.0,
+        Measurement::Ratio => ((a - b) / (a + b)).powi(2),
+    }
+}
+
+/// Sum of squared distances over ordered pairs of one unit's values (midranks at the ordinal level).
+fn disagreement(values: &[f64], measurement: Measurement) -> f64 {
+    match measurement {
+        // Over ordered pairs it is 2 m times the sum of squares.
+        Measurement::Ordinal | Measurement::Interval => {
+            2.0 * values.len() as f64 * super::squares(values)
+        }
+        _ => values
+            .iter()
+            .map(|a| {
+                values
+                    .iter()
+                    .map(|b| distance(*a, *b, measurement))
+                    .sum::<f64>()
+            })
+            .sum(),
+    }
+}
+
+/// The same over all `n` values, given as values with their counts.
+fn expected(groups: &[(f64, f64)], n: f64, measurement: Measurement) -> f64 {
+    match measurement {
+        Measurement::Nominal => groups.iter().map(|(_, c)| c * (n - c)).sum(),
+        Measurement::Ordinal | Measurement::Interval => {
+            let first = groups.iter().map(|(v, c)| v * c).sum::<f64>() / n;
+            let mean = first + groups.iter().map(|(v, c)| c * (v - first)).sum::<f64>() / n;
+            2.0 * n
+                * groups
+                    .iter()
+                    .map(|(v, c)| c * (v - mean).powi(2))
+                    .sum::<f64>()
+        }
+        Measurement::Ratio => groups
+            .iter()
+            .map(|(a, ca)| {
+                groups
+                    .iter()
+                    .map(|(b, cb)| ca * cb * distance(*a, *b, measurement))
+                    .sum::<f64>()
+            })
+            .sum(),
+    }
+}
+
 /// Krippendorff's alpha of the values given to each unit; units with fewer than two are left out.
 ///
 /// # Errors
@@ -541,48 +710,19 @@ pub fn krippendorff_alpha(
         all = midranks(&all);
     }
     let n = all.len() as f64;
-    let distance = |a: f64, b: f64| match measurement {
-        Measurement::Nominal => f64::from(u8::from(a != b)),
-        Measurement::Ordinal | Measurement::Interval => (a - b).powi(2),
-        Measurement::Ratio if a == b => 0.0,
-        Measurement::Ratio => ((a - b) / (a + b)).powi(2),
-    };
     let mut observed = 0.0;
     let mut at = 0;
     for unit in &kept {
         let values = &all[at..at + unit.len()];
         at += unit.len();
-        let pairs: f64 = match measurement {
-            // Sum of squared distances over ordered pairs is 2 m times the sum of squares.
-            Measurement::Ordinal | Measurement::Interval => {
-                2.0 * values.len() as f64 * super::squares(values)
-            }
-            _ => values
-                .iter()
-                .map(|a| values.iter().map(|b| distance(*a, *b)).sum::<f64>())
-                .sum(),
-        };
-        observed += pairs / (values.len() as f64 - 1.0);
+        observed += within(values, measurement);
     }
     all.sort_unstable_by(f64::total_cmp);
     let groups: Vec<(f64, f64)> = all
         .chunk_by(|a, b| a == b)
         .map(|c| (c[0], c.len() as f64))
         .collect();
-    let expected: f64 = match measurement {
-        Measurement::Nominal => groups.iter().map(|(_, c)| c * (n - c)).sum(),
-        Measurement::Ordinal | Measurement::Interval => 2.0 * n * super::squares(&all),
-        Measurement::Ratio => groups
-            .iter()
-            .map(|(a, ca)| {
-                groups
-                    .iter()
-                    .map(|(b, cb)| ca * cb * distance(*a, *b))
-                    .sum::<f64>()
-            })
-            .sum(),
-    };
-    Ok(1.0 - (n - 1.0) * observed / expected)
+    Ok(1.0 - (n - 1.0) * observed / expected(&groups, n, measurement))
 }
 
 /// Ratings of subjects (rows) by raters (columns).
@@ -804,7 +944,9 @@ fn run_kappa(sample: &Sample) -> Result<Answer, StatisticsError> {
             }
         }
     };
-    answer.numbers.push(number);
+    answer
+        .numbers
+        .push(clip(number, -1.0, 1.0, &mut answer.notes));
     let plain =
         |name: &str, definition: &str, value: f64| Number::plain(name, definition, value, rated);
     answer.numbers.push(plain(
@@ -881,7 +1023,7 @@ fn run_kappa(sample: &Sample) -> Result<Answer, StatisticsError> {
         ]);
     }
     if k == 2 {
-        let positive = match sample.word("positive") {
+        let positive = match sample.word("positive_category") {
             "" => 1,
             word => ratings
                 .categories
@@ -889,7 +1031,7 @@ fn run_kappa(sample: &Sample) -> Result<Answer, StatisticsError> {
                 .position(|c| c == word)
                 .ok_or_else(|| {
                     StatisticsError::setting(
-                        "positive",
+                        "positive_category",
                         format!("`{word}`"),
                         format!("one of: {}", ratings.categories.join(", ")),
                     )
@@ -986,11 +1128,20 @@ fn light(
     let number = bootstrapped(number, sample, &ratings.units(), method, |rows| {
         of(rows).ok().map(|k| average(&k))
     })?;
+    let mut notes = vec!["more than two raters: the mean kappa over pairs (Light 1971), its interval by the bootstrap over subjects".into()];
     Ok(Answer {
-        numbers: vec![number],
+        numbers: vec![clip(number, -1.0, 1.0, &mut notes)],
         tables: vec![Table {
             name: "pairs".into(),
-            columns: ["first", "second", "kappa", "standard_error", "observed_agreement"].map(str::to_owned).to_vec(),
+            columns: [
+                "first",
+                "second",
+                "kappa",
+                "standard_error",
+                "observed_agreement",
+            ]
+            .map(str::to_owned)
+            .to_vec(),
             rows: pairs
                 .iter()
                 .zip(&kappas)
@@ -1005,7 +1156,7 @@ fn light(
                 })
                 .collect(),
         }],
-        notes: vec!["more than two raters: the mean kappa over pairs (Light 1971), its interval by the bootstrap over subjects".into()],
+        notes,
         ..Answer::default()
     })
 }
@@ -1035,7 +1186,7 @@ fn coefficient_number(
                 t_quantile(f64::midpoint(1.0, level), c.subjects as f64 - 1.0) * c.standard_error;
             let interval = Interval {
                 lower: c.value - half,
-                upper: (c.value + half).min(1.0),
+                upper: c.value + half,
                 level,
             };
             if half > 0.0 {
@@ -1075,12 +1226,14 @@ fn run_fleiss(sample: &Sample) -> Result<Answer, StatisticsError> {
         definition.into(),
     )?;
     let n = c.subjects;
+    let mut notes = Vec::new();
     let mut answer = Answer {
         numbers: vec![
-            number,
+            clip(number, -1.0, 1.0, &mut notes),
             Number::plain("observed_agreement", "observed.pairs", c.observed, n),
             Number::plain("expected_agreement", "expected.fleiss", c.expected, n),
         ],
+        notes,
         ..Answer::default()
     };
     match balanced {
@@ -1155,10 +1308,12 @@ fn run_krippendorff(sample: &Sample) -> Result<Answer, StatisticsError> {
     let number = Number::plain("alpha", measurement.id(), alpha, pairable);
     let method =
         wanted_bootstrap(sample, true).unwrap_or(crate::resample::BootstrapInterval::Percentile);
+    let ready = Alpha::new(&units, measurement);
     let number = bootstrapped(number, sample, &ratings.units(), method, |rows| {
-        let drawn: Vec<Vec<f64>> = rows.iter().map(|r| units[*r].clone()).collect();
-        krippendorff_alpha(&drawn, measurement).ok()
+        ready.of(rows)
     })?;
+    let mut notes = Vec::new();
+    let number = clip(number, f64::NEG_INFINITY, 1.0, &mut notes);
     let pairs = units
         .iter()
         .filter(|u| u.len() >= 2)
@@ -1169,6 +1324,7 @@ fn run_krippendorff(sample: &Sample) -> Result<Answer, StatisticsError> {
             number,
             Number::plain("pairable_values", "count", pairs as f64, pairable),
         ],
+        notes,
         ..Answer::default()
     };
     if pairable < units.len() {
@@ -1211,13 +1367,15 @@ fn run_ac1(sample: &Sample) -> Result<Answer, StatisticsError> {
         ),
         _ => Number::none("p_value", "two-sided.t", n, "there is no standard error"),
     };
+    let mut notes = Vec::new();
     Ok(Answer {
         numbers: vec![
-            number,
+            clip(number, -1.0, 1.0, &mut notes),
             Number::plain("observed_agreement", "observed.pairs", c.observed, n),
             Number::plain("expected_agreement", "expected.gwet", c.expected, n),
             p,
         ],
+        notes,
         ..Answer::default()
     })
 }

@@ -7,14 +7,17 @@ use crate::distribution::two_sided_z;
 use crate::number::{Answer, Interval, Number, StatisticsError};
 use crate::resample::Units;
 
-use super::{bootstrapped, check_pairs, mean, products, squares, take};
+use super::{
+    MISSING, bootstrapped, check_pairs, clip, complete_rows, mean, products, squares, take,
+    with_left_out,
+};
 
 pub(super) const FIRST: Role = Role {
     name: "first",
     what: "measurement by the first method",
     kind: Kind::Finite,
     need: Need::One,
-    missing: false,
+    missing: true,
 };
 
 pub(super) const SECOND: Role = Role {
@@ -22,7 +25,7 @@ pub(super) const SECOND: Role = Role {
     what: "measurement by the second method, in the same unit",
     kind: Kind::Finite,
     need: Need::One,
-    missing: false,
+    missing: true,
 };
 
 /// Lin's concordance correlation coefficient.
@@ -36,6 +39,7 @@ pub(super) const CCC: Entry = Entry {
     compared_with: "epiR 2.0.57 epi.ccc",
     roles: &[FIRST, SECOND, CLUSTER],
     settings: &[
+        MISSING,
         LEVEL,
         Setting {
             name: "interval",
@@ -92,7 +96,7 @@ pub fn concordance(first: &[f64], second: &[f64]) -> Result<Concordance, Statist
         ));
     }
     let value = 2.0 * products(first, second) / n / total;
-    let root = (sx * sy).sqrt();
+    let root = sx.sqrt() * sy.sqrt();
     if root == 0.0 {
         return Ok(Concordance {
             value: 0.0,
@@ -129,13 +133,15 @@ pub fn concordance(first: &[f64], second: &[f64]) -> Result<Concordance, Statist
 fn run_ccc(sample: &Sample) -> Result<Answer, StatisticsError> {
     let level = sample.real("level");
     let z = two_sided_z(level)?;
-    let (first, second) = (sample.reals("first"), sample.reals("second"));
+    let rows = complete_rows(sample, &["first", "second"])?;
+    let first = take(sample.reals("first"), &rows);
+    let second = take(sample.reals("second"), &rows);
     let n = first.len();
-    let c = concordance(first, second)?;
+    let c = concordance(&first, &second)?;
     let number = Number::plain("ccc", "ccc.lin-1989", c.value, n);
     let cluster = sample
         .labels("cluster")
-        .map(crate::catalogue::Labels::complete);
+        .map(|l| take(&crate::catalogue::Labels::complete(l), &rows));
     let word = sample.word("interval");
     let by_formula = cluster.is_none() && matches!(word, "z-transform" | "asymptotic");
     let se = c.standard_error;
@@ -143,7 +149,7 @@ fn run_ccc(sample: &Sample) -> Result<Answer, StatisticsError> {
         let units = Units::new(n, cluster.as_deref(), None);
         let method = crate::resample::BootstrapInterval::from_word(word);
         bootstrapped(number, sample, &units, method, |rows| {
-            concordance(&take(first, rows), &take(second, rows))
+            concordance(&take(&first, rows), &take(&second, rows))
                 .ok()
                 .map(|c| c.value)
         })?
@@ -174,7 +180,8 @@ fn run_ccc(sample: &Sample) -> Result<Answer, StatisticsError> {
     } else {
         number.without_interval("the standard error is 0 or has no value (fewer than three pairs, a constant method, or points on one line)")
     };
-    let mut numbers = vec![number];
+    let mut notes = Vec::new();
+    let mut numbers = vec![clip(number, -1.0, 1.0, &mut notes)];
     for (name, definition, value) in [
         ("correlation", "pearson", c.correlation),
         ("accuracy", "c_b.lin-1989", c.accuracy),
@@ -191,8 +198,10 @@ fn run_ccc(sample: &Sample) -> Result<Answer, StatisticsError> {
             Number::none(name, definition, n, "a method is constant")
         });
     }
-    Ok(Answer {
+    let answer = Answer {
         numbers,
+        notes,
         ..Answer::default()
-    })
+    };
+    Ok(with_left_out(answer, sample, rows.len()))
 }

@@ -12,7 +12,8 @@ use crate::number::{Answer, Cell, Interval, Number, StatisticsError, Table};
 use crate::resample::Units;
 
 use super::{
-    INTERVAL, RATER, SUBJECT, bootstrapped, check_finite, check_level, mean, wanted_bootstrap,
+    INTERVAL, MISSING, RATER, SUBJECT, bootstrapped, check_finite, check_level, clip, left_out,
+    mean, wanted_bootstrap,
 };
 
 const RATING: Role = Role {
@@ -28,8 +29,8 @@ pub(super) const ICC: Entry = Entry {
     id: "icc",
     group: Group::Agreement,
     title: "Intraclass correlation ICC(1,1) to ICC(3,k)",
-    formula: "from the mean squares of subjects BMS, raters JMS, error EMS and within subjects WMS of n subjects and k raters: ICC(1,1) = (BMS-WMS)/(BMS+(k-1)WMS); ICC(2,1) = (BMS-EMS)/(BMS+(k-1)EMS+k(JMS-EMS)/n); ICC(3,1) = (BMS-EMS)/(BMS+(k-1)EMS); ICC(1,k) = (BMS-WMS)/BMS; ICC(2,k) = (BMS-EMS)/(BMS+(JMS-EMS)/n); ICC(3,k) = (BMS-EMS)/BMS; F intervals, for form 2 with Satterthwaite's degrees of freedom",
-    source: "Shrout and Fleiss 1979; McGraw and Wong 1996 (names ICC(A,1), ICC(C,1))",
+    formula: "from the mean squares of subjects BMS, raters JMS, error EMS and within subjects WMS of n subjects and k raters: ICC(1,1) = (BMS-WMS)/(BMS+(k-1)WMS); ICC(2,1) = (BMS-EMS)/(BMS+(k-1)EMS+k(JMS-EMS)/n); ICC(3,1) = (BMS-EMS)/(BMS+(k-1)EMS); ICC(1,k) = (BMS-WMS)/BMS; ICC(2,k) = (BMS-EMS)/(BMS+(JMS-EMS)/n); ICC(3,k) = (BMS-EMS)/BMS; F intervals, for form 2 with Satterthwaite's degrees of freedom. Standard error of one measurement by the form: sqrt(WMS) (1), sqrt((JMS-EMS)/n + EMS) (2), sqrt(EMS) (3)",
+    source: "Shrout and Fleiss 1979; McGraw and Wong 1996 (names ICC(A,1), ICC(C,1)); de Vet et al. 2006, J Clin Epidemiol 59:1033 (standard error of measurement)",
     assumptions: "Form 1: each subject has raters of its own; form 2: the same random raters rate all, absolute agreement; form 3: fixed raters, consistency. Normal effects. Every subject has every rating: an incomplete table is refused, or its incomplete subjects are left out on request (`missing`). Not estimable without spread. A negative value is kept: it says that raters differ more than subjects",
     compared_with: "psych 2.2.9 ICC; pingouin 0.7.0 intraclass_corr; the published .17 .29 .71 .44 .62 .91",
     roles: &[RATING, SUBJECT, RATER, CLUSTER],
@@ -41,10 +42,8 @@ pub(super) const ICC: Entry = Entry {
             default: Some("2-1"),
         },
         Setting {
-            name: "missing",
-            what: "subjects without all ratings: refused, or left out",
-            kind: SettingKind::Choice(&["refuse", "leave-out"]),
-            default: Some("refuse"),
+            what: "subjects without all ratings: refused, or left out (complete-case)",
+            ..MISSING
         },
         LEVEL,
         INTERVAL,
@@ -147,6 +146,37 @@ pub fn mean_squares(table: &[Vec<f64>]) -> Result<MeanSquares, StatisticsError> 
 }
 
 impl MeanSquares {
+    /// The standard error of one measurement, as the form of the coefficient sees error, and whether
+    /// a negative component of the raters was set to 0. Form 1: sqrt(WMS); form 2 (absolute
+    /// agreement): sqrt(rater + error component), rater = (JMS - EMS) / n (de Vet et al. 2006);
+    /// form 3 (consistency): sqrt(EMS).
+    fn standard_error_of_measurement(&self, form: &str, n: usize) -> (Number, bool) {
+        let raters = (self.raters - self.error) / self.n as f64;
+        let (definition, square) = match form.chars().next() {
+            Some('1') => ("sem.one-way.root-wms", self.within),
+            Some('2') => (
+                "sem.absolute-agreement.root-rater-plus-error-variance.de-vet-2006",
+                raters.max(0.0) + self.error,
+            ),
+            _ => ("sem.consistency.root-ems", self.error),
+        };
+        let name = "standard_error_of_measurement";
+        let number = if square > 0.0 {
+            Number::plain(name, definition, square.sqrt(), n)
+        } else {
+            Number::none(
+                name,
+                definition,
+                n,
+                "no error was seen, which is no proof that there is none",
+            )
+        };
+        (
+            number,
+            definition.starts_with("sem.absolute") && raters < 0.0,
+        )
+    }
+
     /// The six forms in the order 1-1, 2-1, 3-1, 1-k, 2-k, 3-k.
     ///
     /// # Errors
@@ -250,7 +280,7 @@ fn run_icc(sample: &Sample) -> Result<Answer, StatisticsError> {
     let dropped = complete.iter().filter(|c| !**c).count();
     if dropped > 0 && sample.word("missing") == "refuse" {
         return Err(StatisticsError::Data(format!(
-            "{dropped} of {} subjects lack a rating, and these forms need complete tables; fit a mixed model, or set `missing` to leave-out and say so in the plan",
+            "{dropped} of {} subjects lack a rating, and these forms need complete tables; fit a mixed model, or set `missing` to complete-case and say so in the plan",
             wide.rows.len()
         )));
     }
@@ -296,7 +326,9 @@ fn run_icc(sample: &Sample) -> Result<Answer, StatisticsError> {
             value.is_finite().then_some(value)
         })?;
     }
-    answer.numbers.push(first);
+    answer
+        .numbers
+        .push(clip(first, f64::NEG_INFINITY, 1.0, &mut answer.notes));
     for f in &forms {
         let mut one = number(format!("icc_{}", f.name.replace('-', "_")), f);
         if cluster.is_some() {
@@ -306,13 +338,10 @@ fn run_icc(sample: &Sample) -> Result<Answer, StatisticsError> {
         }
         answer.numbers.push(one);
     }
-    if squares.error > 0.0 {
-        answer.numbers.push(Number::plain(
-            "standard_error_of_measurement",
-            "sem.root-ems",
-            squares.error.sqrt(),
-            n,
-        ));
+    let (sem, below) = squares.standard_error_of_measurement(main.name, n);
+    answer.numbers.push(sem);
+    if below {
+        answer.notes.push("the raters' variance component came out negative and counts as 0 in standard_error_of_measurement".into());
     }
     answer.tables.push(Table {
         name: "forms".into(),
@@ -393,11 +422,13 @@ fn run_icc(sample: &Sample) -> Result<Answer, StatisticsError> {
         })
         .collect(),
     });
-    if dropped > 0 {
-        answer.notes.push(format!(
-            "{dropped} of {} subjects lack a rating and are left out",
-            wide.rows.len()
-        ));
+    if sample.word("missing") != "refuse" {
+        left_out(
+            &mut answer,
+            dropped,
+            wide.rows.len(),
+            "subjects lack a rating",
+        );
     }
     if main.value < 0.0 {
         answer.notes.push(

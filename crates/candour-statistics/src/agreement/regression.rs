@@ -10,12 +10,17 @@ use crate::resample::Units;
 
 use super::concordance::{FIRST, SECOND};
 use super::{
-    INTERVAL, bootstrapped, check_pairs, constant, mean, median, products, squares, take, variance,
-    wanted_bootstrap, with_interval_or_reason,
+    INTERVAL, MISSING, bootstrapped, check_pairs, complete_rows, constant, from_resamples, mean,
+    median, on_line, products, resamples, squares, take, variance, wanted_bootstrap,
+    with_interval_or_reason, with_left_out,
 };
 
 /// Methods that look at every pair of points keep as many slopes in memory; more are refused.
 const MOST_POINTS: usize = 5000;
+
+/// The same methods look at every pair in each bootstrap replicate; more looks than this are refused
+/// (some ten seconds on two cores).
+const MOST_LOOKS: f64 = 2e9;
 
 /// Linearity.
 pub(super) const LINEARITY: Entry = Entry {
@@ -32,14 +37,14 @@ pub(super) const LINEARITY: Entry = Entry {
             what: "measured value",
             kind: Kind::Finite,
             need: Need::One,
-            missing: false,
+            missing: true,
         },
         Role {
             name: "reference",
             what: "true value",
             kind: Kind::Finite,
             need: Need::One,
-            missing: false,
+            missing: true,
         },
         CLUSTER,
     ],
@@ -50,6 +55,7 @@ pub(super) const LINEARITY: Entry = Entry {
             kind: SettingKind::Choice(&["ols", "theil-sen"]),
             default: Some("ols"),
         },
+        MISSING,
         LEVEL,
         INTERVAL,
         REPLICATES,
@@ -81,6 +87,7 @@ pub(super) const DEMING: Entry = Entry {
             kind: SettingKind::Flag,
             default: Some("false"),
         },
+        MISSING,
         LEVEL,
         Setting {
             name: "interval",
@@ -111,6 +118,7 @@ pub(super) const PASSING_BABLOK: Entry = Entry {
             kind: SettingKind::Choice(&["correlation", "paper"]),
             default: Some("correlation"),
         },
+        MISSING,
         LEVEL,
         INTERVAL,
         REPLICATES,
@@ -152,12 +160,15 @@ pub fn least_squares(x: &[f64], y: &[f64], level: f64) -> Result<Fit, Statistics
     let sxx = squares(x);
     let slope = products(x, y) / sxx;
     let intercept = mean(y) - slope * mean(x);
-    let residual = x
-        .iter()
-        .zip(y)
-        .map(|(x, y)| (y - intercept - slope * x).powi(2))
-        .sum::<f64>()
-        / (n - 2.0);
+    let residual = if on_line(x, y, slope, intercept) {
+        0.0
+    } else {
+        x.iter()
+            .zip(y)
+            .map(|(x, y)| (y - intercept - slope * x).powi(2))
+            .sum::<f64>()
+            / (n - 2.0)
+    };
     let se = (residual / sxx).sqrt();
     let se_intercept = (residual * (1.0 / n + mean(x).powi(2) / sxx)).sqrt();
     let t = t_quantile(f64::midpoint(1.0, level), n - 2.0);
@@ -203,6 +214,11 @@ pub fn curvature(x: &[f64], y: &[f64]) -> Option<(f64, f64, f64)> {
         .zip(&w)
         .map(|((u, y), w)| (y - my - slope * (u - mu) - gamma * w).powi(2))
         .sum();
+    // What is left of a line or a parabola is its rounding.
+    let most = y.iter().map(|v| v.abs()).fold(0.0, f64::max);
+    if rest.sqrt() <= 1e-13 * most * n.sqrt() {
+        return None;
+    }
     let se = (rest / (n - 3.0) / ww).sqrt();
     if se.is_nan() || se <= 0.0 {
         return None;
@@ -341,7 +357,13 @@ fn weighted_deming(
         syy += w * (y - my).powi(2);
         sxy += w * (x - mx) * (y - my);
     }
-    if sxy.abs() <= 1e-14 * (sxx * syy).sqrt() || !sxy.is_finite() {
+    let slope = direction(sxx, syy, sxy, ratio)?;
+    Ok((slope, my - slope * mx))
+}
+
+/// The slope from the sums of squares and products.
+fn direction(sxx: f64, syy: f64, sxy: f64, ratio: f64) -> Result<f64, StatisticsError> {
+    if sxy.abs() <= 1e-14 * sxx.sqrt() * syy.sqrt() || !sxy.is_finite() {
         return Err(StatisticsError::not_estimable(
             "the methods are not correlated, so the line has no direction",
         ));
@@ -349,15 +371,39 @@ fn weighted_deming(
     let gap = ratio * syy - sxx;
     let root = gap.hypot(2.0 * ratio.sqrt() * sxy);
     // The form without cancellation, whichever the sign of the gap.
-    let slope = if gap >= 0.0 {
+    Ok(if gap >= 0.0 {
         (gap + root) / (2.0 * ratio * sxy)
     } else {
         2.0 * sxy / (root - gap)
-    };
-    Ok((slope, my - slope * mx))
+    })
 }
 
-/// Deming regression with jackknife intervals (t with n - 2 degrees of freedom).
+/// The plain Deming line with each pair left out in turn, from the sums of all: linear in the pairs.
+/// Where a pair makes up nearly all of a sum, the difference would have no digits, and the sums are
+/// taken anew.
+fn lines_left_out(x: &[f64], y: &[f64], ratio: f64) -> Option<Vec<(f64, f64)>> {
+    let n = x.len() as f64;
+    let (mx, my) = (mean(x), mean(y));
+    let (sxx, syy, sxy) = (squares(x), squares(y), products(x, y));
+    let factor = n / (n - 1.0);
+    x.iter()
+        .zip(y)
+        .enumerate()
+        .map(|(at, (vx, vy))| {
+            let (dx, dy) = (vx - mx, vy - my);
+            let (rx, ry) = (sxx - factor * dx * dx, syy - factor * dy * dy);
+            if rx < 1e-3 * sxx || ry < 1e-3 * syy {
+                let rows: Vec<usize> = (0..x.len()).filter(|r| *r != at).collect();
+                return deming_line(&take(x, &rows), &take(y, &rows), ratio, false).ok();
+            }
+            let slope = direction(rx, ry, sxy - factor * dx * dy, ratio).ok()?;
+            Some((slope, my - dy / (n - 1.0) - slope * (mx - dx / (n - 1.0))))
+        })
+        .collect()
+}
+
+/// Deming regression with jackknife intervals (t with n - 2 degrees of freedom); none for points on
+/// one line, nor for more than 5000 weighted ones, each of which needs a fit of its own.
 ///
 /// # Errors
 /// As [`deming_line`]; not estimable with fewer than three pairs.
@@ -372,10 +418,17 @@ pub fn deming(
     two_sided_z(level)?;
     let (slope, intercept) = deming_line(x, y, ratio, weighted)?;
     let n = x.len() as f64;
-    let left: Option<Vec<(f64, f64)>> = Units::independent(x.len())
-        .jackknife(|rows| deming_line(&take(x, rows), &take(y, rows), ratio, weighted).ok())
-        .into_iter()
-        .collect();
+    let left: Option<Vec<(f64, f64)>> =
+        if on_line(x, y, slope, intercept) || (weighted && x.len() > MOST_POINTS) {
+            None
+        } else if weighted {
+            Units::independent(x.len())
+                .jackknife(|rows| deming_line(&take(x, rows), &take(y, rows), ratio, weighted).ok())
+                .into_iter()
+                .collect()
+        } else {
+            lines_left_out(x, y, ratio)
+        };
     let spread = |values: Vec<f64>| ((n - 1.0) / n * squares(&values)).sqrt();
     let (se, se_intercept) = left.map_or((f64::NAN, f64::NAN), |left| {
         (
@@ -605,44 +658,261 @@ fn check_size(n: usize) -> Result<(), StatisticsError> {
     Ok(())
 }
 
-/// The two numbers of a fitted line.
-fn line_numbers(
-    sample: &Sample,
-    fit: &Fit,
-    definition: &str,
-    method: &str,
-    rows: usize,
-    again: &(dyn Fn(&[usize]) -> Option<Fit> + Sync),
-) -> Result<Vec<Number>, StatisticsError> {
-    let cluster = sample.labels("cluster").map(Labels::complete);
-    let boot = match sample.word("interval") {
-        "jackknife" if cluster.is_none() => None,
-        "jackknife" => Some(crate::resample::BootstrapInterval::Percentile),
-        _ => wanted_bootstrap(sample, cluster.is_some()),
-    };
-    let units = Units::new(rows, cluster.as_deref(), None);
-    let pick = |f: &Fit, slope: bool| if slope { f.slope } else { f.intercept };
-    [("slope", true), ("intercept", false)]
-        .into_iter()
-        .map(|(name, slope)| {
-            let number =
-                Number::plain(name, format!("{name}.{definition}"), pick(fit, slope), rows);
-            if let Some(kind) = boot {
-                return bootstrapped(number, sample, &units, kind, |rows| {
-                    again(rows).map(|f| pick(&f, slope))
-                });
+/// Slopes of all pairs of points with different x, sorted once; resamples weigh them by how often
+/// their points were drawn, so that none needs a sort.
+struct PairSlopes {
+    sorted: Vec<(f64, u32, u32)>,
+}
+
+impl PairSlopes {
+    fn new(x: &[f64], y: &[f64], keep: impl Fn(f64) -> bool) -> Self {
+        let mut sorted = Vec::new();
+        for (j, (xj, yj)) in (0u32..).zip(x.iter().zip(y)) {
+            for (i, (xi, yi)) in (0..j).zip(x.iter().zip(y)) {
+                let slope = (yi - yj) / (xi - xj) + 0.0;
+                if xi != xj && keep(slope) {
+                    sorted.push((slope, i, j));
+                }
             }
-            let (interval, se) = if slope {
-                (fit.slope_interval, fit.slope_standard_error)
+        }
+        sorted.sort_unstable_by(|a, b| a.0.total_cmp(&b.0));
+        Self { sorted }
+    }
+
+    /// How many slopes there are, and how many lie below -1.
+    fn count(&self, times: &[u64]) -> (u64, u64) {
+        let (mut all, mut below) = (0, 0);
+        for (slope, i, j) in &self.sorted {
+            let weight = weight(times, *i, *j);
+            all += weight;
+            if *slope < -1.0 {
+                below += weight;
+            }
+        }
+        (all, below)
+    }
+
+    /// The slopes at this place (from 1) and the next.
+    fn at(&self, times: &[u64], place: u64) -> (Option<f64>, Option<f64>) {
+        let (mut so_far, mut first) = (0, None);
+        for (slope, i, j) in &self.sorted {
+            so_far += weight(times, *i, *j);
+            if first.is_none() && so_far >= place {
+                first = Some(*slope);
+            }
+            if so_far > place {
+                return (first, Some(*slope));
+            }
+        }
+        (first, None)
+    }
+}
+
+fn weight(times: &[u64], i: u32, j: u32) -> u64 {
+    let of = |at: u32| times.get(at as usize).copied().unwrap_or(0);
+    of(i) * of(j)
+}
+
+fn times_drawn(points: usize, rows: &[usize]) -> Vec<u64> {
+    let mut times = vec![0; points];
+    for row in rows {
+        if let Some(slot) = times.get_mut(*row) {
+            *slot += 1;
+        }
+    }
+    times
+}
+
+/// The Theil-Sen line of resamples.
+fn theil_sen_again(x: &[f64], y: &[f64]) -> impl Fn(&[usize]) -> Option<(f64, f64)> + Sync {
+    let pairs = PairSlopes::new(x, y, |_| true);
+    let (x, y) = (x.to_vec(), y.to_vec());
+    move |rows| {
+        let times = times_drawn(x.len(), rows);
+        let (count, _) = pairs.count(&times);
+        let (first, second) = pairs.at(&times, count.div_ceil(2));
+        let slope = if count == 0 {
+            return None;
+        } else if count % 2 == 1 {
+            first?
+        } else {
+            f64::midpoint(first?, second?)
+        };
+        let middle = |v: &[f64]| {
+            let mut drawn = take(v, rows);
+            drawn.sort_unstable_by(f64::total_cmp);
+            median(&drawn)
+        };
+        Some((slope, middle(&y) - slope * middle(&x)))
+    }
+}
+
+/// The Passing-Bablok line of resamples. A vertical pair keeps the order of its points in the data.
+fn passing_bablok_again(
+    x: &[f64],
+    y: &[f64],
+    by_pair: bool,
+) -> impl Fn(&[usize]) -> Option<(f64, f64)> + Sync {
+    let pairs = PairSlopes::new(x, y, |slope| slope != -1.0);
+    // With their signs: vertical pairs by the pair, and pairs of slope -1, which count for the
+    // correlation only.
+    let (mut vertical, mut falling) = (Vec::new(), Vec::new());
+    for (j, (xj, yj)) in (0u32..).zip(x.iter().zip(y)) {
+        for (i, (xi, yi)) in (0..j).zip(x.iter().zip(y)) {
+            let (dx, dy) = (xi - xj, yi - yj);
+            if dx == 0.0 && dy != 0.0 {
+                vertical.push((dy > 0.0, i, j));
+            } else if dx != 0.0 && dy / dx == -1.0 {
+                falling.push((i, j));
+            }
+        }
+    }
+    let (x, y) = (x.to_vec(), y.to_vec());
+    move |rows| {
+        if constant(&take(&x, rows)) || constant(&take(&y, rows)) {
+            return None;
+        }
+        let times = times_drawn(x.len(), rows);
+        let (mut up, mut down) = (0u64, 0u64);
+        for (rises, i, j) in &vertical {
+            let side = if *rises { &mut up } else { &mut down };
+            *side += weight(&times, *i, *j);
+        }
+        if !by_pair && !vertical.is_empty() {
+            let (mut rising, mut sinking) = (0u64, 0u64);
+            for (slope, i, j) in &pairs.sorted {
+                let side = if *slope > 0.0 {
+                    &mut rising
+                } else if *slope < 0.0 {
+                    &mut sinking
+                } else {
+                    continue;
+                };
+                *side += weight(&times, *i, *j);
+            }
+            sinking += falling
+                .iter()
+                .map(|(i, j)| weight(&times, *i, *j))
+                .sum::<u64>();
+            (up, down) = if rising >= sinking {
+                (up + down, 0)
             } else {
-                (fit.intercept_interval, fit.intercept_standard_error)
+                (0, up + down)
             };
-            Ok(match interval {
+        }
+        let (finite, low) = pairs.count(&times);
+        let (count, below) = (finite + up + down, low + down);
+        // Places run over the falling vertical pairs, then the finite slopes, then the rising ones.
+        let place = count.div_ceil(2) + below;
+        let inside = place.checked_sub(down).filter(|p| *p > 0 && *p <= finite)?;
+        let (first, second) = pairs.at(&times, inside);
+        let slope = if count % 2 == 1 {
+            first?
+        } else {
+            f64::midpoint(first?, second?)
+        };
+        let mut rest: Vec<f64> = take(&x, rows)
+            .iter()
+            .zip(take(&y, rows))
+            .map(|(x, y)| y - slope * x)
+            .collect();
+        rest.sort_unstable_by(f64::total_cmp);
+        Some((slope, median(&rest)))
+    }
+}
+
+/// Why the bootstrap of a method that looks at all pairs is not done.
+fn too_many_looks(sample: &Sample, points: usize) -> Option<String> {
+    let pairs = points as f64 * (points as f64 - 1.0) / 2.0;
+    let replicates = sample.whole("replicates") as f64;
+    (pairs * replicates > MOST_LOOKS).then(|| format!(
+        "each of {replicates} replicates looks at all {pairs} pairs of points, which is more than {MOST_LOOKS:e} in all; take the interval by formula, fewer replicates, or fewer points"
+    ))
+}
+
+/// What the two numbers of a fitted line are made from.
+struct LineOf<'a> {
+    sample: &'a Sample,
+    fit: Fit,
+    definition: &'a str,
+    method: &'a str,
+    rows: usize,
+    cluster: Option<&'a [usize]>,
+    /// Why the formula may have no interval.
+    no_interval: &'a str,
+    /// Why the bootstrap is not done, where it is not.
+    no_bootstrap: Option<String>,
+}
+
+const ON_ONE_LINE: &str = "too few points, or all on one line, for an interval by this method";
+
+impl LineOf<'_> {
+    /// Slope and intercept; `again` makes both for a resample, and is made only where one is wanted.
+    fn numbers<F: Fn(&[usize]) -> Option<(f64, f64)> + Sync>(
+        &self,
+        again: impl FnOnce() -> F,
+    ) -> Result<Vec<Number>, StatisticsError> {
+        let sample = self.sample;
+        let boot = match sample.word("interval") {
+            "jackknife" if self.cluster.is_none() => None,
+            "jackknife" => Some(crate::resample::BootstrapInterval::Percentile),
+            _ => wanted_bootstrap(sample, self.cluster.is_some()),
+        };
+        let plain = |name: &str, value: f64| {
+            Number::plain(
+                name,
+                format!("{name}.{}", self.definition),
+                value,
+                self.rows,
+            )
+        };
+        let both = [
+            plain("slope", self.fit.slope),
+            plain("intercept", self.fit.intercept),
+        ];
+        if let Some(kind) = boot {
+            let units = Units::new(self.rows, self.cluster, None);
+            let refused = if units.len() < 2 {
+                Some("one cluster only: nothing to draw from".to_owned())
+            } else {
+                self.no_bootstrap.clone()
+            };
+            if let Some(reason) = refused {
+                return Ok(both
+                    .into_iter()
+                    .map(|n| n.without_interval(reason.clone()))
+                    .collect());
+            }
+            let (replicates, left_out) = resamples(sample, &units, kind, again());
+            type Line = (f64, f64);
+            let picks: [fn(Line) -> f64; 2] = [|l| l.0, |l| l.1];
+            return both
+                .into_iter()
+                .zip(picks)
+                .map(|(number, pick)| {
+                    let of = |all: &[Option<Line>]| all.iter().map(|l| l.map(pick)).collect();
+                    let left_out: Vec<Option<f64>> = of(&left_out);
+                    let estimate = number.value.unwrap_or(f64::NAN);
+                    from_resamples(number, estimate, kind, of(&replicates), &left_out, sample)
+                })
+                .collect();
+        }
+        let spreads = [
+            (self.fit.slope_interval, self.fit.slope_standard_error),
+            (
+                self.fit.intercept_interval,
+                self.fit.intercept_standard_error,
+            ),
+        ];
+        Ok(both
+            .into_iter()
+            .zip(spreads)
+            .map(|(number, (interval, se))| match interval {
                 Some(interval) => {
                     let number = with_interval_or_reason(
                         number,
                         interval,
-                        method,
+                        self.method,
                         "the interval has no width",
                     );
                     if se.is_finite() {
@@ -651,40 +921,79 @@ fn line_numbers(
                         number
                     }
                 }
-                None => number.without_interval(
-                    "too few points, or all on one line, for an interval by this method",
-                ),
+                None => number.without_interval(self.no_interval),
             })
-        })
-        .collect()
+            .collect())
+    }
+}
+
+/// The columns of two roles and the clusters, over the rows that the setting `missing` keeps.
+struct Kept {
+    first: Vec<f64>,
+    second: Vec<f64>,
+    cluster: Option<Vec<usize>>,
+    rows: usize,
+}
+
+fn kept(sample: &Sample, first: &str, second: &str) -> Result<Kept, StatisticsError> {
+    let rows = complete_rows(sample, &[first, second])?;
+    Ok(Kept {
+        first: take(sample.reals(first), &rows),
+        second: take(sample.reals(second), &rows),
+        cluster: sample
+            .labels("cluster")
+            .map(|l| take(&Labels::complete(l), &rows)),
+        rows: rows.len(),
+    })
 }
 
 fn run_linearity(sample: &Sample) -> Result<Answer, StatisticsError> {
     let level = sample.real("level");
-    let (y, x) = (sample.reals("measurement"), sample.reals("reference"));
+    let kept = kept(sample, "measurement", "reference")?;
+    let (y, x) = (kept.first.as_slice(), kept.second.as_slice());
     let n = x.len();
     let robust = sample.word("fit") == "theil-sen";
-    let fit_of = |x: &[f64], y: &[f64]| {
-        if robust {
-            theil_sen(x, y, level)
-        } else {
-            least_squares(x, y, level)
-        }
+    let fit = if robust {
+        theil_sen(x, y, level)?
+    } else {
+        least_squares(x, y, level)?
     };
-    let fit = fit_of(x, y)?;
     let (definition, method) = if robust {
         ("theil-sen", "sen-1968.scipy")
     } else {
         ("ols", "t")
     };
+    let line = LineOf {
+        sample,
+        fit,
+        definition,
+        method,
+        rows: n,
+        cluster: kept.cluster.as_deref(),
+        no_interval: ON_ONE_LINE,
+        no_bootstrap: if robust {
+            too_many_looks(sample, n)
+        } else {
+            None
+        },
+    };
+    let numbers = if robust {
+        line.numbers(|| theil_sen_again(x, y))?
+    } else {
+        line.numbers(|| {
+            |rows: &[usize]| {
+                least_squares(&take(x, rows), &take(y, rows), level)
+                    .ok()
+                    .map(|f| (f.slope, f.intercept))
+            }
+        })?
+    };
     let mut answer = Answer {
-        numbers: line_numbers(sample, &fit, definition, method, n, &|rows| {
-            fit_of(&take(x, rows), &take(y, rows)).ok()
-        })?,
+        numbers,
         ..Answer::default()
     };
     if !constant(y) && !constant(x) {
-        let r = products(x, y) / (squares(x) * squares(y)).sqrt();
+        let r = products(x, y) / (squares(x).sqrt() * squares(y).sqrt());
         answer
             .numbers
             .push(Number::plain("r_squared", "pearson-squared", r * r, n));
@@ -695,7 +1004,7 @@ fn run_linearity(sample: &Sample) -> Result<Answer, StatisticsError> {
             "curvature_p_value",
             "t.quadratic-term",
             n,
-            "fewer than three true values, or no residual spread",
+            "fewer than three true values, or no spread about the curve beyond rounding",
         ),
     });
     if let Some((gamma, _, _)) = curvature(x, y) {
@@ -706,7 +1015,7 @@ fn run_linearity(sample: &Sample) -> Result<Answer, StatisticsError> {
             n,
         ));
     }
-    let cluster = sample.labels("cluster").map(Labels::complete);
+    let cluster = &kept.cluster;
     let units = Units::new(n, cluster.as_deref(), None);
     let gaps: Vec<f64> = x.iter().zip(y).map(|(x, y)| y - x).collect();
     let percent: Option<Vec<f64>> = x
@@ -777,56 +1086,63 @@ fn run_linearity(sample: &Sample) -> Result<Answer, StatisticsError> {
                 .collect(),
         });
     }
-    Ok(answer)
+    Ok(with_left_out(answer, sample, kept.rows))
 }
 
 fn run_deming(sample: &Sample) -> Result<Answer, StatisticsError> {
     let level = sample.real("level");
-    let (x, y) = (sample.reals("first"), sample.reals("second"));
+    let kept = kept(sample, "first", "second")?;
+    let (x, y) = (kept.first.as_slice(), kept.second.as_slice());
     let (ratio, weighted) = (sample.real("error_ratio"), sample.flag("weighted"));
-    let fit = deming(x, y, ratio, weighted, level)?;
-    let definition = if weighted {
-        "deming.weighted.constant-cv"
-    } else {
-        "deming"
+    let line = LineOf {
+        sample,
+        fit: deming(x, y, ratio, weighted, level)?,
+        definition: if weighted {
+            "deming.weighted.constant-cv"
+        } else {
+            "deming"
+        },
+        method: "jackknife.t",
+        rows: x.len(),
+        cluster: kept.cluster.as_deref(),
+        no_interval: if weighted && x.len() > MOST_POINTS {
+            "the weighted jackknife fits anew without each pair and takes up to 5000 of them; set interval to percentile"
+        } else {
+            ON_ONE_LINE
+        },
+        no_bootstrap: None,
     };
-    let numbers = line_numbers(sample, &fit, definition, "jackknife.t", x.len(), &|rows| {
-        let (slope, intercept) =
-            deming_line(&take(x, rows), &take(y, rows), ratio, weighted).ok()?;
-        Some(Fit {
-            slope,
-            intercept,
-            ..fit
-        })
+    let numbers = line.numbers(|| {
+        |rows: &[usize]| deming_line(&take(x, rows), &take(y, rows), ratio, weighted).ok()
     })?;
-    Ok(Answer {
+    let answer = Answer {
         numbers,
         ..Answer::default()
-    })
+    };
+    Ok(with_left_out(answer, sample, kept.rows))
 }
 
 fn run_passing_bablok(sample: &Sample) -> Result<Answer, StatisticsError> {
     let level = sample.real("level");
-    let (x, y) = (sample.reals("first"), sample.reals("second"));
+    let kept = kept(sample, "first", "second")?;
+    let (x, y) = (kept.first.as_slice(), kept.second.as_slice());
     let by_pair = sample.word("vertical") == "paper";
     let (fit, p) = passing_bablok(x, y, by_pair, level)?;
-    let definition = if by_pair {
-        "passing-bablok-1983"
-    } else {
-        "passing-bablok-1983.vertical-by-correlation"
-    };
-    let mut numbers = line_numbers(
+    let line = LineOf {
         sample,
-        &fit,
-        definition,
-        "passing-bablok-1983",
-        x.len(),
-        &|rows| {
-            passing_bablok(&take(x, rows), &take(y, rows), by_pair, level)
-                .ok()
-                .map(|f| f.0)
+        fit,
+        definition: if by_pair {
+            "passing-bablok-1983"
+        } else {
+            "passing-bablok-1983.vertical-by-correlation"
         },
-    )?;
+        method: "passing-bablok-1983",
+        rows: x.len(),
+        cluster: kept.cluster.as_deref(),
+        no_interval: ON_ONE_LINE,
+        no_bootstrap: too_many_looks(sample, x.len()),
+    };
+    let mut numbers = line.numbers(|| passing_bablok_again(x, y, by_pair))?;
     numbers.push(if p.is_nan() {
         Number::none(
             "linearity_p_value",
@@ -837,8 +1153,9 @@ fn run_passing_bablok(sample: &Sample) -> Result<Answer, StatisticsError> {
     } else {
         Number::plain("linearity_p_value", "cusum.kolmogorov", p, x.len())
     });
-    Ok(Answer {
+    let answer = Answer {
         numbers,
         ..Answer::default()
-    })
+    };
+    Ok(with_left_out(answer, sample, kept.rows))
 }

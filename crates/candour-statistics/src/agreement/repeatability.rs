@@ -6,7 +6,7 @@ use crate::catalogue::{
 use crate::distribution::{chi_squared_quantile, two_sided_z};
 use crate::number::{Answer, Cell, Interval, Number, StatisticsError, Table};
 
-use super::{check_finite, constant, mean, squares};
+use super::{MISSING, check_finite, complete_rows, constant, mean, squares, take, with_left_out};
 
 /// Repeatability.
 pub(super) const REPEATABILITY: Entry = Entry {
@@ -23,7 +23,7 @@ pub(super) const REPEATABILITY: Entry = Entry {
             what: "measured value",
             kind: Kind::Finite,
             need: Need::One,
-            missing: false,
+            missing: true,
         },
         Role {
             name: "subject",
@@ -47,6 +47,7 @@ pub(super) const REPEATABILITY: Entry = Entry {
             kind: SettingKind::Open(0.0, 1.0),
             default: Some("0.95"),
         },
+        MISSING,
         LEVEL,
     ],
     run: run_repeatability,
@@ -249,10 +250,11 @@ pub fn reproducibility(cells: &[Vec<Vec<f64>>]) -> Result<Reproducibility, Stati
         return Err(StatisticsError::not_estimable("no spread within subjects"));
     }
     // total = MSB/(a r) + MSAB (1/r - 1/(a r)) + MSE (1 - 1/r) while no component is at 0.
-    let mut spread = (ms_condition / (a * rf)).powi(2) / (bf - 1.0);
-    spread += (ms_interaction * (1.0 / rf - 1.0 / (a * rf))).powi(2) / df_interaction;
+    // Taken over the total, so that their squares stay within range.
+    let mut spread = (ms_condition / total / (a * rf)).powi(2) / (bf - 1.0);
+    spread += (ms_interaction / total * (1.0 / rf - 1.0 / (a * rf))).powi(2) / df_interaction;
     if r > 1 {
-        spread += (ms_residual * (1.0 - 1.0 / rf)).powi(2) / df_residual;
+        spread += (ms_residual / total * (1.0 - 1.0 / rf)).powi(2) / df_residual;
     }
     Ok(Reproducibility {
         deviation: total.sqrt(),
@@ -260,11 +262,7 @@ pub fn reproducibility(cells: &[Vec<Vec<f64>>]) -> Result<Reproducibility, Stati
         condition,
         interaction,
         residual: ms_residual,
-        df: if at_boundary {
-            f64::NAN
-        } else {
-            total * total / spread
-        },
+        df: if at_boundary { f64::NAN } else { 1.0 / spread },
         at_boundary,
     })
 }
@@ -272,15 +270,18 @@ pub fn reproducibility(cells: &[Vec<Vec<f64>>]) -> Result<Reproducibility, Stati
 fn run_repeatability(sample: &Sample) -> Result<Answer, StatisticsError> {
     let level = sample.real("level");
     let factor = two_sided_z(sample.real("coverage"))? * std::f64::consts::SQRT_2;
-    let values = sample.reals("measurement");
+    let rows = complete_rows(sample, &["measurement"])?;
+    let values = take(sample.reals("measurement"), &rows);
     if values.is_empty() {
         return Err(StatisticsError::not_estimable("there are no measurements"));
     }
-    let subject = sample
-        .labels("subject")
-        .map(Labels::complete)
-        .unwrap_or_default();
-    let condition = sample.labels("condition").map(Labels::complete);
+    let codes = |role: &str| {
+        sample
+            .labels(role)
+            .map(|l| numbered(&take(&Labels::complete(l), &rows)))
+    };
+    let (subject, n) = codes("subject").unwrap_or_default();
+    let (condition, conditions) = codes("condition").unzip();
     // Replicates are measurements of one subject under one condition.
     let mut groups: std::collections::BTreeMap<(usize, usize), Vec<f64>> =
         std::collections::BTreeMap::new();
@@ -293,7 +294,6 @@ fn run_repeatability(sample: &Sample) -> Result<Answer, StatisticsError> {
         groups.entry((*s, c)).or_default().push(*v);
     }
     let replicates: Vec<Vec<f64>> = groups.values().cloned().collect();
-    let n = sample.labels("subject").map_or(0, |l| l.names.len());
     let mut answer = Answer::default();
     let within = within_deviation(&replicates, level);
     if let (Err(StatisticsError::NotEstimable(_)), true) = (&within, condition.is_some()) {
@@ -391,11 +391,11 @@ fn run_repeatability(sample: &Sample) -> Result<Answer, StatisticsError> {
     }
     answer
         .numbers
-        .push(Number::plain("mean", "mean", mean(values), n));
-    if let Some(labels) = sample.labels("condition") {
+        .push(Number::plain("mean", "mean", mean(&values), n));
+    if let Some(conditions) = conditions {
         let cells: Vec<Vec<Vec<f64>>> = (0..n)
             .map(|s| {
-                (0..labels.names.len())
+                (0..conditions)
                     .map(|c| groups.get(&(s, c)).cloned().unwrap_or_default())
                     .collect()
             })
@@ -419,11 +419,11 @@ fn run_repeatability(sample: &Sample) -> Result<Answer, StatisticsError> {
                 answer
                     .numbers
                     .push(number("reproducibility_coefficient", "rdc.z-sqrt2", factor));
-                if mean(values) > 0.0 {
+                if mean(&values) > 0.0 {
                     answer.numbers.push(number(
                         "reproducibility_coefficient_percent",
                         "rdc-percent.of-grand-mean",
-                        100.0 * factor / mean(values),
+                        100.0 * factor / mean(&values),
                     ));
                 }
                 answer.tables.push(Table {
@@ -456,5 +456,17 @@ fn run_repeatability(sample: &Sample) -> Result<Answer, StatisticsError> {
             Err(other) => return Err(other),
         }
     }
-    Ok(answer)
+    Ok(with_left_out(answer, sample, rows.len()))
+}
+
+/// The codes numbered from 0 without gaps, in their order, and how many there are.
+fn numbered(codes: &[usize]) -> (Vec<usize>, usize) {
+    let mut known = codes.to_vec();
+    known.sort_unstable();
+    known.dedup();
+    let places = codes
+        .iter()
+        .map(|c| known.partition_point(|k| k < c))
+        .collect();
+    (places, known.len())
 }

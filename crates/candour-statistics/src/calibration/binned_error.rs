@@ -88,12 +88,7 @@ pub fn bins(
     check(truth, probability)?;
     match binning {
         Binning::EqualWidth(count, edges) => {
-            let edge = |k: usize| match edges {
-                Edges::Quotient => k as f64 / count as f64,
-                Edges::Linspace if k == count => 1.0,
-                Edges::Linspace => k as f64 * (1.0 / count as f64),
-            };
-            by_edges(truth, probability, &edges_of(count, edge)?, side)
+            by_edges(truth, probability, &equal_width(count, edges)?, side)
         }
         Binning::EqualMass(count) => {
             let mut sorted = probability.to_vec();
@@ -141,6 +136,14 @@ pub fn bins(
     }
 }
 
+fn equal_width(count: usize, edges: Edges) -> Result<Vec<f64>, StatisticsError> {
+    edges_of(count, |k| match edges {
+        Edges::Quotient => k as f64 / count as f64,
+        Edges::Linspace if k == count => 1.0,
+        Edges::Linspace => k as f64 * (1.0 / count as f64),
+    })
+}
+
 fn edges_of(count: usize, edge: impl Fn(usize) -> f64) -> Result<Vec<f64>, StatisticsError> {
     if count == 0 {
         return Err(StatisticsError::setting(
@@ -159,17 +162,28 @@ fn by_edges(
     side: Side,
 ) -> Result<Vec<Bin>, StatisticsError> {
     let inside = edges.get(1..edges.len().saturating_sub(1)).unwrap_or(&[]);
-    let mut sums = vec![(0usize, 0.0f64, 0usize); inside.len() + 1];
-    for (y, p) in truth.iter().zip(probability) {
-        let at = match side {
-            Side::Right => inside.partition_point(|e| *e < *p),
-            Side::Left => inside.partition_point(|e| *e <= *p),
-        };
+    let places = probability.iter().map(|p| place(inside, side, *p));
+    let rows = places.zip(probability.iter().copied().zip(truth.iter().copied()));
+    Ok(filled(edges, rows))
+}
+
+/// The place of the bin of `p` by its inner edges.
+fn place(inside: &[f64], side: Side, p: f64) -> usize {
+    match side {
+        Side::Right => inside.partition_point(|e| *e < p),
+        Side::Left => inside.partition_point(|e| *e <= p),
+    }
+}
+
+/// The bins from rows, each with the place of its bin, its probability and what happened.
+fn filled(edges: &[f64], rows: impl Iterator<Item = (usize, (f64, bool))>) -> Vec<Bin> {
+    let mut sums = vec![(0usize, 0.0f64, 0usize); edges.len().saturating_sub(1)];
+    for (at, (p, y)) in rows {
         if let Some(sum) = sums.get_mut(at) {
-            *sum = (sum.0 + 1, sum.1 + p, sum.2 + usize::from(*y));
+            *sum = (sum.0 + 1, sum.1 + p, sum.2 + usize::from(y));
         }
     }
-    Ok(edges
+    edges
         .windows(2)
         .zip(sums)
         .filter(|(_, s)| s.0 > 0)
@@ -180,7 +194,37 @@ fn by_edges(
             mean_predicted: p / n as f64,
             observed: y as f64 / n as f64,
         })
-        .collect())
+        .collect()
+}
+
+/// A task whose bins do not depend on the sample (equal width): each row's place is found once, and a
+/// resample only adds up.
+struct Placed {
+    edges: Vec<f64>,
+    rows: Vec<(u32, f64, bool)>,
+}
+
+impl Placed {
+    fn of(edges: Vec<f64>, truth: &[bool], probability: &[f64], side: Side) -> Self {
+        let inside = edges.get(1..edges.len().saturating_sub(1)).unwrap_or(&[]);
+        let rows = truth
+            .iter()
+            .zip(probability)
+            .map(|(y, p)| {
+                let at = u32::try_from(place(inside, side, *p)).unwrap_or(u32::MAX);
+                (at, *p, *y)
+            })
+            .collect();
+        Self { rows, edges }
+    }
+
+    fn bins(&self, drawn: &[usize]) -> Vec<Bin> {
+        let rows = drawn
+            .iter()
+            .filter_map(|r| self.rows.get(*r))
+            .map(|(at, p, y)| (*at as usize, (*p, *y)));
+        filled(&self.edges, rows)
+    }
 }
 
 fn sorted(truth: &[bool], probability: &[f64]) -> Vec<(f64, bool)> {
@@ -497,7 +541,21 @@ fn run_error(sample: &Sample) -> Result<Answer, StatisticsError> {
     };
     let estimates = plug_in(&found);
     let resampling = Resampling::from_sample(sample, n, None);
+    let placed: Option<Vec<Placed>> = match binning {
+        Binning::EqualWidth(count, edges) => {
+            let edges = equal_width(count, edges)?;
+            let of = tasks.truth.iter().zip(&tasks.probability);
+            Some(
+                of.map(|(y, p)| Placed::of(edges.clone(), y, p, side))
+                    .collect(),
+            )
+        }
+        _ => None,
+    };
     let compute = |rows: &[usize]| {
+        if let Some(placed) = &placed {
+            return plug_in(&placed.iter().map(|p| p.bins(rows)).collect::<Vec<_>>());
+        }
         all_bins(Some(rows)).map_or_else(|_| vec![None; norms.len()], |all| plug_in(&all))
     };
     let replicates = resampling.replicates(norms.len(), compute);

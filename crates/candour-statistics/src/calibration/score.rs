@@ -6,6 +6,7 @@ use super::{
     AT_BOUNDS, AtBounds, CLIP, Resampling, WALD_OR_BOOTSTRAP, attach, check, indicator, inner,
     mean, pick, wald,
 };
+use crate::agreement::clip;
 use crate::catalogue::{
     CLUSTER, Entry, Group, LEVEL, PROBABILITY, REPLICATES, SEED, Sample, Setting, SettingKind,
     TRUTH,
@@ -258,7 +259,13 @@ fn run_brier(sample: &Sample) -> Result<Answer, StatisticsError> {
     check(truth, probability)?;
     let n = truth.len();
     let cluster = super::clusters_of(sample);
-    let mut numbers = scored(sample, &SQUARED, truth, probability, cluster.as_deref())?;
+    let mut clipped = Vec::new();
+    let mut numbers: Vec<Number> =
+        scored(sample, &SQUARED, truth, probability, cluster.as_deref())?
+            .into_iter()
+            .zip([0.0, f64::NEG_INFINITY])
+            .map(|(n, least)| clip(n, least, 1.0, &mut clipped))
+            .collect();
     let murphy = murphy_decomposition(truth, probability)?;
     let corp = corp_decomposition(truth, probability, brier_score)?;
     let count = usize::try_from(sample.whole("bins")).unwrap_or(usize::MAX);
@@ -313,6 +320,7 @@ fn run_brier(sample: &Sample) -> Result<Answer, StatisticsError> {
     let mut notes = vec![
         "identities: brier = reliability - resolution + uncertainty = miscalibration - discrimination + uncertainty = reliability_binned - resolution_binned + uncertainty + within_bins".into(),
     ];
+    notes.extend(clipped);
     if murphy.uncertainty == 0.0 {
         notes.push("one class only: uncertainty is 0 and the skill is not estimable".into());
     }
@@ -418,13 +426,17 @@ fn run_log_loss(sample: &Sample) -> Result<Answer, StatisticsError> {
         ));
     }
     let n = truth.len();
-    let mut numbers = scored(
+    let mut numbers: Vec<Number> = scored(
         sample,
         &LOGARITHMIC,
         &truth,
         &probability,
         cluster.as_deref(),
-    )?;
+    )?
+    .into_iter()
+    .zip([(0.0, f64::INFINITY), (f64::NEG_INFINITY, 1.0)])
+    .map(|(n, (least, most))| clip(n, least, most, &mut notes))
+    .collect();
     let corp = corp_decomposition(&truth, &probability, log_loss)?;
     for (name, definition, value) in [
         (

@@ -94,6 +94,8 @@ pub struct Comparison {
     pub surface: SurfaceDistances,
     /// Share of border voxels in common.
     pub boundary_iou: Option<f64>,
+    /// Border voxels of either mask, of which that is the share.
+    pub border_voxels: u64,
     /// Lesions matched, where asked for.
     pub lesions: Option<Lesions>,
     /// Whether the case is an image.
@@ -136,7 +138,10 @@ pub fn compare(
         Surface::Voxel(connectivity) => connectivity,
         Surface::Marching => Connectivity::Faces,
     };
-    let boundary_iou = boundary_iou(reference, prediction, border)?.or(options.both_empty.value());
+    let (common, either) = surface::common_border(reference, prediction, border)?;
+    let boundary_iou = (either > 0)
+        .then(|| common as f64 / either as f64)
+        .or(options.both_empty.value());
     let lesions = options
         .lesions
         .as_ref()
@@ -157,6 +162,7 @@ pub fn compare(
         overlap,
         surface,
         boundary_iou,
+        border_voxels: either,
         lesions,
         flat: reference.is_flat(),
         options: *options,
@@ -353,7 +359,7 @@ impl Comparison {
             "boundary_iou",
             format!("boundary-iou.{}", border.id(self.flat)),
             self.boundary_iou,
-            from + to,
+            self.border_voxels,
             "both masks are empty",
         );
     }

@@ -361,9 +361,22 @@ pub fn boundary_iou(
     prediction: &Mask,
     connectivity: Connectivity,
 ) -> Result<Option<f64>, StatisticsError> {
+    let (common, either) = common_border(reference, prediction, connectivity)?;
+    Ok((either > 0).then(|| common as f64 / either as f64))
+}
+
+/// Border voxels that both masks have, and that either has: what [`boundary_iou`] divides.
+///
+/// # Errors
+/// As [`boundary_iou`].
+pub(super) fn common_border(
+    reference: &Mask,
+    prediction: &Mask,
+    connectivity: Connectivity,
+) -> Result<(u64, u64), StatisticsError> {
     reference.same_grid(prediction)?;
     let Some(bounds) = reference.bits().bounds(prediction.bits()) else {
-        return Ok(None);
+        return Ok((0, 0));
     };
     let border = |mask: &Mask| shell(&mask.bits().padded(&bounds)?, Surface::Voxel(connectivity));
     let (a, b) = (border(reference)?, border(prediction)?);
@@ -372,7 +385,7 @@ pub fn boundary_iou(
         common += u64::from((a & b).count_ones());
         either += u64::from((a | b).count_ones());
     }
-    Ok((either > 0).then(|| common as f64 / either as f64))
+    Ok((common, either))
 }
 
 /// The points of a surface: of the dual grid for marching elements (point i lies between voxels i

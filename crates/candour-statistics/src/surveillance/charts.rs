@@ -472,10 +472,29 @@ fn in_control(
     notes: &mut Vec<String>,
 ) -> Result<(f64, f64), StatisticsError> {
     let (target, sd) = (sample.optional_real("target"), sample.optional_real("sd"));
+    for (name, value) in [("target", target), ("sd", sd)] {
+        if value.is_some_and(f64::is_infinite) {
+            return Err(StatisticsError::setting(
+                name,
+                "infinite",
+                "a finite number",
+            ));
+        }
+    }
     if let (Some(target), Some(sd)) = (target, sd) {
         return Ok((target, sd));
     }
     let first = sample.whole("baseline") as usize;
+    if first >= values.len() && first > 0 {
+        return Err(StatisticsError::setting(
+            "baseline",
+            first,
+            format!(
+                "fewer than the {} rows there are: the rows after the baseline are the ones monitored",
+                values.len()
+            ),
+        ));
+    }
     let baseline: Vec<f64> = values.iter().take(first).copied().collect();
     if baseline.len() < 2 {
         return Err(StatisticsError::setting(
@@ -487,8 +506,10 @@ fn in_control(
     let n = baseline.len() as f64;
     let mean = baseline.iter().sum::<f64>() / n;
     let square = baseline.iter().map(|v| (v - mean).powi(2)).sum::<f64>() / (n - 1.0);
+    let used = baseline.len();
     notes.push(format!(
-        "in-control values estimated from the first {first} rows; the designed run length then holds only nearly"
+        "in-control values estimated from the first {} rows; the designed run length then holds only nearly",
+        used
     ));
     Ok((target.unwrap_or(mean), sd.unwrap_or(square.sqrt())))
 }
@@ -731,14 +752,14 @@ const OUTCOME: Role = Role {
 const TARGET: Setting = Setting {
     name: "target",
     what: "in-control mean; absent: of the first `baseline` rows",
-    kind: SettingKind::OptionalReal(f64::MIN, f64::MAX),
+    kind: SettingKind::OptionalReal(f64::NEG_INFINITY, f64::INFINITY),
     default: None,
 };
 
 const SD: Setting = Setting {
     name: "sd",
     what: "in-control standard deviation; absent: of the first `baseline` rows",
-    kind: SettingKind::OptionalReal(0.0, f64::MAX),
+    kind: SettingKind::OptionalReal(0.0, f64::INFINITY),
     default: None,
 };
 

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use rayon::prelude::*;
 
+use crate::agreement::{MISSING, complete_rows, take, with_left_out};
 use crate::catalogue::{
     Entry, Group, Kind, Need, REPLICATES, Role, SEED, Sample, Setting, SettingKind,
 };
@@ -516,7 +517,7 @@ const VALUE: Role = Role {
     what: "the variable watched: an input, a score, an image statistic",
     kind: Kind::Finite,
     need: Need::One,
-    missing: false,
+    missing: true,
 };
 
 const CURRENT: Role = Role {
@@ -614,8 +615,23 @@ fn cell_table(
     })
 }
 
+/// The values with their periods, over the rows that the setting `missing` keeps.
+struct Kept {
+    values: Vec<f64>,
+    current: Vec<bool>,
+}
+
+fn kept(sample: &Sample) -> Result<Kept, StatisticsError> {
+    let rows = complete_rows(sample, &["value"])?;
+    Ok(Kept {
+        values: take(sample.reals("value"), &rows),
+        current: take(sample.binary("current"), &rows),
+    })
+}
+
 fn run_psi(sample: &Sample) -> Result<Answer, StatisticsError> {
-    let (reference, current) = periods(sample.reals("value"), sample.binary("current"));
+    let kept = kept(sample)?;
+    let (reference, current) = periods(&kept.values, &kept.current);
     let right_closed = sample.word("closed") == "right";
     let stated = sample.list("edges");
     let (bins, id) = if stated.is_empty() {
@@ -677,7 +693,7 @@ fn run_psi(sample: &Sample) -> Result<Answer, StatisticsError> {
         counts.iter().map(|c| *c as f64 / total).collect()
     };
     let index: Vec<f64> = (0..a.len()).map(|i| i as f64).collect();
-    Ok(Answer {
+    let answer = Answer {
         numbers: vec![
             Number::plain("psi", definition, psi, n),
             Number::plain(
@@ -711,11 +727,13 @@ fn run_psi(sample: &Sample) -> Result<Answer, StatisticsError> {
             Curve::line(Figure::Histogram, "current", index, share(&b)),
         ],
         notes,
-    })
+    };
+    Ok(with_left_out(answer, sample, kept.values.len()))
 }
 
 fn run_ks(sample: &Sample) -> Result<Answer, StatisticsError> {
-    let (reference, current) = periods(sample.reals("value"), sample.binary("current"));
+    let kept = kept(sample)?;
+    let (reference, current) = periods(&kept.values, &kept.current);
     let large = reference.len().max(current.len()) > 10_000;
     let how = match sample.word("p_value") {
         "exact" => KsP::Exact,
@@ -732,7 +750,7 @@ fn run_ks(sample: &Sample) -> Result<Answer, StatisticsError> {
     }
     let n = reference.len() + current.len();
     let test = kolmogorov_smirnov(&reference, &current, how)?;
-    let mut all = sample.reals("value").to_vec();
+    let mut all = kept.values.clone();
     all.sort_unstable_by(f64::total_cmp);
     let before = all.len();
     all.dedup();
@@ -743,7 +761,7 @@ fn run_ks(sample: &Sample) -> Result<Answer, StatisticsError> {
                 .into(),
         );
     }
-    Ok(Answer {
+    let answer = Answer {
         numbers: vec![
             Number::plain("distance", "ks.two-sample.two-sided", test.distance, n),
             Number::plain(
@@ -758,11 +776,13 @@ fn run_ks(sample: &Sample) -> Result<Answer, StatisticsError> {
         ],
         notes,
         ..Answer::default()
-    })
+    };
+    Ok(with_left_out(answer, sample, kept.values.len()))
 }
 
 fn run_wasserstein(sample: &Sample) -> Result<Answer, StatisticsError> {
-    let (values, labels) = (sample.reals("value"), sample.binary("current"));
+    let kept = kept(sample)?;
+    let (values, labels) = (kept.values.as_slice(), kept.current.as_slice());
     let (reference, current) = periods(values, labels);
     let n = values.len();
     let distance = wasserstein_1(&reference, &current)?;
@@ -804,7 +824,7 @@ fn run_wasserstein(sample: &Sample) -> Result<Answer, StatisticsError> {
             between_sorted(&pooled, m, k, f64::abs)
         },
     );
-    Ok(Answer {
+    let answer = Answer {
         numbers: vec![
             Number::plain("distance", "wasserstein-1", distance, n),
             scaled,
@@ -812,21 +832,21 @@ fn run_wasserstein(sample: &Sample) -> Result<Answer, StatisticsError> {
             Number::plain("p_value", "permutation.wasserstein-1", p, n),
         ],
         ..Answer::default()
-    })
+    };
+    Ok(with_left_out(answer, sample, kept.values.len()))
 }
 
 fn run_mmd(sample: &Sample) -> Result<Answer, StatisticsError> {
     let columns = sample.all_reals("feature");
+    let kept = complete_rows(sample, &["feature"])?;
+    let current = sample.binary("current");
     let rows = |side: bool| -> Vec<Vec<f64>> {
-        sample
-            .binary("current")
-            .iter()
-            .enumerate()
-            .filter(|(_, c)| **c == side)
-            .map(|(row, _)| {
+        kept.iter()
+            .filter(|row| current.get(**row) == Some(&side))
+            .map(|row| {
                 columns
                     .iter()
-                    .map(|(_, v)| v.get(row).copied().unwrap_or(f64::NAN))
+                    .map(|(_, v)| v.get(*row).copied().unwrap_or(f64::NAN))
                     .collect()
             })
             .collect()
@@ -838,8 +858,8 @@ fn run_mmd(sample: &Sample) -> Result<Answer, StatisticsError> {
         sample.whole("seed"),
         sample.whole("replicates"),
     )?;
-    let n = sample.rows();
-    Ok(Answer {
+    let n = kept.len();
+    let answer = Answer {
         numbers: vec![
             Number::plain("mmd_squared", "mmd2.unbiased.gaussian", mmd.unbiased, n),
             Number::plain("mmd_squared_biased", "mmd2.biased.gaussian", mmd.biased, n),
@@ -856,14 +876,16 @@ fn run_mmd(sample: &Sample) -> Result<Answer, StatisticsError> {
             Number::plain("p_value", "permutation.mmd2.unbiased", mmd.p, n),
         ],
         ..Answer::default()
-    })
+    };
+    Ok(with_left_out(answer, sample, n))
 }
 
 fn run_categories(sample: &Sample) -> Result<Answer, StatisticsError> {
     let Some(labels) = sample.labels("category") else {
         return Err(StatisticsError::Data("no column `category`".into()));
     };
-    let is_current = sample.binary("current");
+    let rows = complete_rows(sample, &["category"])?;
+    let is_current = &take(sample.binary("current"), &rows);
     let mut counts: BTreeMap<usize, (u64, u64)> =
         (0..labels.names.len()).map(|c| (c, (0, 0))).collect();
     for (code, current) in labels.complete().into_iter().zip(is_current) {
@@ -875,7 +897,7 @@ fn run_categories(sample: &Sample) -> Result<Answer, StatisticsError> {
         }
     }
     let (reference, current): (Vec<u64>, Vec<u64>) = counts.into_values().unzip();
-    let n = sample.rows();
+    let n = rows.len();
     let drift = category_drift(&reference, &current)?;
     let (zero, zero_id) = zero_cells(sample);
     let divergence = jensen_shannon(&reference, &current)?;
@@ -920,7 +942,7 @@ fn run_categories(sample: &Sample) -> Result<Answer, StatisticsError> {
     } else {
         zero
     };
-    Ok(Answer {
+    let answer = Answer {
         numbers: vec![
             Number::plain("chi_squared", "chi-squared.pearson", drift.chi_squared, n),
             Number::plain("p_value", "chi-squared.pearson.asymptotic", drift.p, n),
@@ -949,7 +971,8 @@ fn run_categories(sample: &Sample) -> Result<Answer, StatisticsError> {
         tables: vec![cell_table(&labels.names, &reference, &current, shown)?],
         curves: Vec::new(),
         notes,
-    })
+    };
+    Ok(with_left_out(answer, sample, n))
 }
 
 /// Drift of a number by cells.
@@ -983,6 +1006,7 @@ pub(super) const PSI: Entry = Entry {
         },
         ZERO_CELLS,
         EPSILON,
+        MISSING,
     ],
     run: run_psi,
 };
@@ -997,12 +1021,15 @@ pub(super) const KS: Entry = Entry {
     assumptions: ROW_ASSUMPTION,
     compared_with: "SciPy 1.17 ks_2samp (exact); R 4.2 ks.test (asymptotic)",
     roles: &[VALUE, CURRENT],
-    settings: &[Setting {
-        name: "p_value",
-        what: "exact, asymptotic (Kolmogorov's limit), or auto: exact up to 10000 rows a period",
-        kind: SettingKind::Choice(&["auto", "exact", "asymptotic"]),
-        default: Some("auto"),
-    }],
+    settings: &[
+        Setting {
+            name: "p_value",
+            what: "exact, asymptotic (Kolmogorov's limit), or auto: exact up to 10000 rows a period",
+            kind: SettingKind::Choice(&["auto", "exact", "asymptotic"]),
+            default: Some("auto"),
+        },
+        MISSING,
+    ],
     run: run_ks,
 };
 
@@ -1016,7 +1043,7 @@ pub(super) const WASSERSTEIN: Entry = Entry {
     assumptions: ROW_ASSUMPTION,
     compared_with: "SciPy 1.17 wasserstein_distance, energy_distance",
     roles: &[VALUE, CURRENT],
-    settings: &[SEED, PERMUTATIONS],
+    settings: &[MISSING, SEED, PERMUTATIONS],
     run: run_wasserstein,
 };
 
@@ -1035,7 +1062,7 @@ pub(super) const MMD: Entry = Entry {
             what: "a feature watched; several make one point",
             kind: Kind::Finite,
             need: Need::Many(1),
-            missing: false,
+            missing: true,
         },
         CURRENT,
     ],
@@ -1046,6 +1073,7 @@ pub(super) const MMD: Entry = Entry {
             kind: SettingKind::OptionalReal(0.0, f64::INFINITY),
             default: None,
         },
+        MISSING,
         SEED,
         PERMUTATIONS,
     ],
@@ -1067,13 +1095,14 @@ pub(super) const CATEGORIES: Entry = Entry {
             what: "the category watched: scanner, protocol, site, sex",
             kind: Kind::Label,
             need: Need::One,
-            missing: false,
+            missing: true,
         },
         CURRENT,
     ],
     settings: &[
         ZERO_CELLS,
         EPSILON,
+        MISSING,
         SEED,
         Setting {
             default: Some("1999"),
