@@ -1,5 +1,5 @@
-//! What a report of a diagnostic accuracy study must tell, as data: the items of STARD 2015, STARD-AI
-//! and CLAIM 2024 in one order, each with what answers it (`checklist.toml`).
+//! What a report of a diagnostic accuracy study must tell, as data: the items of STARD-AI, STARD
+//! 2015 and CLAIM 2024 in the order of the first, each with what answers it (`checklist.toml`).
 
 use std::sync::LazyLock;
 
@@ -50,7 +50,7 @@ pub struct Item {
     /// Item numbers of STARD 2015.
     #[serde(default)]
     pub stard: Vec<String>,
-    /// Item numbers of STARD-AI (2025), where they could be verified.
+    /// Item numbers of STARD-AI (2025).
     #[serde(default)]
     pub stard_ai: Vec<String>,
     /// Item numbers of CLAIM 2024.

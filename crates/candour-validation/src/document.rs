@@ -43,7 +43,7 @@ pub struct Entry {
     pub key: String,
     /// Its heading.
     pub heading: String,
-    /// Which items of which checklist it answers: `STARD 14, CLAIM 28`.
+    /// Which items of which checklist it answers: `STARD-AI 18, STARD 14, CLAIM 28`.
     pub numbers: String,
     /// What it shows.
     pub blocks: Vec<Block>,

@@ -146,8 +146,8 @@ impl Reporter<'_> {
     fn entry(&self, item: &Item) -> Entry {
         let mut numbers: Vec<String> = Vec::new();
         for (name, list) in [
-            ("STARD", &item.stard),
             ("STARD-AI", &item.stard_ai),
+            ("STARD", &item.stard),
             ("CLAIM", &item.claim),
         ] {
             if !list.is_empty() {

@@ -307,7 +307,8 @@ fn the_checklist_has_every_item_of_stard_and_claim() {
     assert!(!list.sources.is_empty() && !list.item.is_empty());
     let keys: BTreeSet<&str> = list.item.iter().map(|i| i.key.as_str()).collect();
     assert_eq!(keys.len(), list.item.len());
-    // STARD 2015 counts 1 to 30, some with parts a and b; CLAIM 2024 counts 1 to 44.
+    // STARD 2015 counts 1 to 30, CLAIM 2024 1 to 44, STARD-AI 1 to 40 in 48 rows, for 15, 16, 17, 26
+    // and 40 have parts.
     let numbers = |of: fn(&candour_validation::checklist::Item) -> &Vec<String>| -> BTreeSet<u32> {
         list.item
             .iter()
@@ -321,6 +322,41 @@ fn the_checklist_has_every_item_of_stard_and_claim() {
     };
     assert_eq!(numbers(|i| &i.stard), (1..=30).collect());
     assert_eq!(numbers(|i| &i.claim), (1..=44).collect());
+    assert_eq!(numbers(|i| &i.stard_ai), (1..=40).collect());
+    let parts = [
+        (15, "abcd"),
+        (16, "abc"),
+        (17, "ab"),
+        (26, "ab"),
+        (40, "ab"),
+    ];
+    let mut rows = BTreeSet::new();
+    for n in 1..=40_u32 {
+        match parts.iter().find(|(of, _)| *of == n) {
+            Some((_, parts)) => rows.extend(parts.chars().map(|p| format!("{n}{p}"))),
+            None => {
+                rows.insert(n.to_string());
+            }
+        }
+    }
+    assert_eq!(rows.len(), 48);
+    let stard_ai: BTreeSet<String> = list.item.iter().flat_map(|i| i.stard_ai.clone()).collect();
+    assert_eq!(stard_ai, rows);
+    // Where an item of STARD-AI is answered first, it stands in that list's order.
+    let place = |n: &str| {
+        let (number, part) = n.split_at(n.trim_end_matches(char::is_alphabetic).len());
+        (number.parse::<u32>().unwrap(), part.to_owned())
+    };
+    let mut seen = BTreeSet::new();
+    let mut last = (0, String::new());
+    for item in &list.item {
+        let mut fresh: Vec<_> = item.stard_ai.iter().map(|n| place(n)).collect();
+        fresh.retain(|n| seen.insert(n.clone()));
+        if let Some(least) = fresh.into_iter().min() {
+            assert!(least > last, "{}", item.key);
+            last = least;
+        }
+    }
     for item in &list.item {
         assert!(
             !item.title.is_empty() && item.asks.ends_with('.'),
