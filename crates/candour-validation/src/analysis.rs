@@ -930,6 +930,14 @@ pub(crate) fn prepared(
     view.prepare(entry, Handlings::of(plan, endpoint))
 }
 
+/// Specificities close enough for a drawn band to follow the curve: 0, 0.02 to 1.
+fn fine_grid() -> String {
+    (0..=50)
+        .map(|i| (f64::from(i) / 50.0).to_string())
+        .collect::<Vec<_>>()
+        .join(",")
+}
+
 /// What a cell of the index test's result says.
 #[derive(Clone, Copy, PartialEq)]
 enum Said {
@@ -1121,6 +1129,9 @@ impl View<'_> {
             let band = entry.settings.iter().any(|s| s.name == "band");
             if band && !settings.iter().any(|(n, _)| n == "band") {
                 settings.push(("band".to_owned(), "pointwise".to_owned()));
+                if !settings.iter().any(|(n, _)| n == "specificities") {
+                    settings.push(("specificities".to_owned(), fine_grid()));
+                }
             }
         }
         for (name, value) in [

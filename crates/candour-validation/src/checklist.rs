@@ -70,6 +70,18 @@ pub struct Checklist {
     pub item: Vec<Item>,
 }
 
+impl Item {
+    /// The checklists by name, each with the item's numbers there.
+    #[must_use]
+    pub fn numbers(&self) -> [(&'static str, &[String]); 3] {
+        [
+            ("STARD-AI", &self.stard_ai),
+            ("STARD", &self.stard),
+            ("CLAIM", &self.claim),
+        ]
+    }
+}
+
 static CHECKLIST: LazyLock<Checklist> = LazyLock::new(|| {
     // A test holds that the file reads.
     toml::from_str(include_str!("checklist.toml")).unwrap_or(Checklist {

@@ -58,6 +58,21 @@ pub enum Block {
         /// Its text.
         text: String,
     },
+    /// A heading within an item.
+    Heading {
+        /// Its text.
+        text: String,
+    },
+    /// Terms, each with what it stands for.
+    Terms {
+        /// Term and text.
+        rows: Vec<(String, String)>,
+    },
+    /// Which item of which checklist is answered where.
+    Index {
+        /// Its lines.
+        rows: Vec<IndexLine>,
+    },
     /// What is missing, shown as such.
     Gap {
         /// What, and where to say it.
@@ -92,7 +107,28 @@ pub enum Block {
     },
 }
 
+/// A line of an index of checklists.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct IndexLine {
+    /// The item's numbers, by checklist in the order of [`crate::checklist::Item::numbers`].
+    pub numbers: Vec<String>,
+    /// The [`Entry::key`] of what answers it.
+    pub key: String,
+    /// Its heading.
+    pub heading: String,
+    /// Whether anything answers it.
+    pub answered: bool,
+    /// By what: a line of the plan, the analysis, or nothing.
+    pub by: String,
+}
+
 impl Block {
+    /// A heading within an item.
+    #[must_use]
+    pub fn heading(text: impl Into<String>) -> Self {
+        Self::Heading { text: text.into() }
+    }
+
     /// A paragraph.
     #[must_use]
     pub fn paragraph(text: impl Into<String>) -> Self {

@@ -286,17 +286,17 @@ impl Canvas {
         }
     }
 
-    fn legend(&mut self, series: &[(&str, &str, &str)]) {
-        for (n, (label, colour, dash)) in series.iter().enumerate() {
+    fn legend(&mut self, series: &[(&str, &str, Mark)]) {
+        for (n, (label, colour, mark)) in series.iter().enumerate() {
             let y = self.height + 4.0 + 17.0 * n as f64;
-            let dash = if dash.is_empty() {
-                String::new()
-            } else {
-                format!(" stroke-dasharray=\"{dash}\"")
+            let stroke = match mark {
+                Mark::Line("") => "stroke-width=\"2\"".to_owned(),
+                Mark::Line(dash) => format!("stroke-width=\"2\" stroke-dasharray=\"{dash}\""),
+                Mark::Band => "stroke-width=\"11\" stroke-opacity=\"0.3\"".to_owned(),
             };
             let _ = write!(
                 self.out,
-                "<line x1=\"{0}\" y1=\"{1:.1}\" x2=\"{2}\" y2=\"{1:.1}\" stroke=\"{colour}\" stroke-width=\"2\"{dash}/><text x=\"{3}\" y=\"{4:.1}\" fill=\"{INK}\">{5}</text>",
+                "<line x1=\"{0}\" y1=\"{1:.1}\" x2=\"{2}\" y2=\"{1:.1}\" stroke=\"{colour}\" {stroke}/><text x=\"{3}\" y=\"{4:.1}\" fill=\"{INK}\">{5}</text>",
                 self.left,
                 y,
                 self.left + 34.0,
@@ -316,6 +316,15 @@ impl Canvas {
             self.out
         )
     }
+}
+
+/// What the legend shows beside a name.
+#[derive(Clone, Copy)]
+enum Mark<'a> {
+    /// A line with its dashes.
+    Line(&'a str),
+    /// An area.
+    Band,
 }
 
 /// At most [`POINTS_MAX`] points, first and last among them.
@@ -404,11 +413,15 @@ fn chart(figure: Figure, curves: &[&Curve]) -> Drawing {
     if matches!(figure, Figure::BlandAltman | Figure::DecisionCurve) {
         canvas.line(&[x.low, x.high], &[0.0, 0.0], INK, "", 0.7);
     }
-    let mut legend: Vec<(&str, &str, &str)> = Vec::new();
+    let mut legend: Vec<(&str, &str, Mark)> = Vec::new();
     let (mut series, mut guides) = (0usize, 0usize);
     for (n, curve) in curves.iter().enumerate() {
         let guide = is_guide(&curve.label) && !(figure == Figure::BlandAltman && n == 0);
-        let (colour, dash) = if guide {
+        let limits = figure == Figure::Roc && !curve.lower.is_empty();
+        let (colour, dash) = if limits {
+            let of = series.saturating_sub(1) % SERIES.len();
+            (SERIES.get(of).copied().unwrap_or(INK), "")
+        } else if guide {
             guides += 1;
             (
                 INK,
@@ -423,6 +436,12 @@ fn chart(figure: Figure, curves: &[&Curve]) -> Drawing {
             )
         };
         canvas.band(&curve.x, &curve.lower, &curve.upper, colour);
+        // The limits of an ROC curve stand at some specificities: a line through their middle would be
+        // a second curve beside the true one.
+        if limits {
+            legend.push((&curve.label, colour, Mark::Band));
+            continue;
+        }
         let scatter = figure == Figure::BlandAltman && n == 0;
         if figure == Figure::Histogram {
             bars(&mut canvas, curve, colour);
@@ -440,7 +459,11 @@ fn chart(figure: Figure, curves: &[&Curve]) -> Drawing {
                 canvas.dots(&curve.x, &curve.y, colour);
             }
         }
-        legend.push((&curve.label, colour, if scatter { "1 3" } else { dash }));
+        legend.push((
+            &curve.label,
+            colour,
+            Mark::Line(if scatter { "1 3" } else { dash }),
+        ));
     }
     canvas.legend(&legend);
     let alt = alt_of(figure, name, x_label, y_label, curves);

@@ -10,7 +10,7 @@ use serde::Serialize;
 
 use crate::analysis::{Analysis, EndpointResult};
 use crate::checklist::{Checklist, Item, Shows};
-use crate::document::{Block, Document, Entry, Section, Tone};
+use crate::document::{Block, Document, Entry, IndexLine, Section, Tone};
 use crate::plan::{Endpoint, Plan, Weight};
 use crate::plot;
 
@@ -62,6 +62,7 @@ pub fn report(
             }),
         }
     }
+    sections.push(reporter.index());
     Document {
         title: plan.title.clone(),
         facts: reporter.facts(),
@@ -108,6 +109,17 @@ impl Reporter<'_> {
             )),
         }
         facts.push(("Software".into(), self.software.to_owned()));
+        let items = &Checklist::get().item;
+        let gaps = items.iter().filter(|i| !self.answered(i)).count();
+        if gaps > 0 {
+            facts.push((
+                "Gaps".into(),
+                format!(
+                    "{gaps} of {} items of the checklist are not answered; the last section lists them",
+                    items.len()
+                ),
+            ));
+        }
         facts
     }
 
@@ -143,17 +155,68 @@ impl Reporter<'_> {
         }
     }
 
-    fn entry(&self, item: &Item) -> Entry {
-        let mut numbers: Vec<String> = Vec::new();
-        for (name, list) in [
-            ("STARD-AI", &item.stard_ai),
-            ("STARD", &item.stard),
-            ("CLAIM", &item.claim),
-        ] {
-            if !list.is_empty() {
-                numbers.push(format!("{name} {}", list.join(", ")));
-            }
+    /// The number that an endpoint is about: as planned, or else the first of the statistic's.
+    fn number_of(&self, endpoint: &Endpoint) -> String {
+        let answered = self.analysis.endpoints.iter().find(|r| r.id == endpoint.id);
+        endpoint
+            .number
+            .clone()
+            .or_else(|| answered.map(|r| r.number.name.clone()))
+            .unwrap_or_default()
+            .replace('_', " ")
+    }
+
+    /// Whether the plan or the analysis answers an item.
+    fn answered(&self, item: &Item) -> bool {
+        match item.shows {
+            Shows::Text => self.plan.text(&item.key).is_some(),
+            Shows::Registration => self.seal.is_some(),
+            _ => true,
         }
+    }
+
+    /// Which item is answered where.
+    fn index(&self) -> Section {
+        let rows = Checklist::get()
+            .item
+            .iter()
+            .map(|item| {
+                let answered = self.answered(item);
+                let by = match self.plan.text(&item.key) {
+                    Some(text) => format!("plan line {}", text.line),
+                    None if answered => "the analysis".into(),
+                    None => "not stated".into(),
+                };
+                IndexLine {
+                    numbers: item.numbers().map(|(_, list)| list.join(", ")).to_vec(),
+                    key: item.key.clone(),
+                    heading: item.title.clone(),
+                    answered,
+                    by,
+                }
+            })
+            .collect();
+        Section {
+            heading: "Checklist".into(),
+            items: vec![Entry {
+                key: "checklist".into(),
+                heading: "Which item is answered where".into(),
+                numbers: String::new(),
+                blocks: vec![
+                    Block::Index { rows },
+                    Block::paragraph(Checklist::get().sources.join(" ")),
+                ],
+            }],
+        }
+    }
+
+    fn entry(&self, item: &Item) -> Entry {
+        let numbers: Vec<String> = item
+            .numbers()
+            .iter()
+            .filter(|(_, list)| !list.is_empty())
+            .map(|(name, list)| format!("{name} {}", list.join(", ")))
+            .collect();
         let text = self.plan.text(&item.key);
         let mut blocks = Vec::new();
         if let Some(text) = text {
@@ -204,7 +267,7 @@ impl Reporter<'_> {
                     e.id.clone(),
                     weight(e.weight).into(),
                     e.title.clone(),
-                    number_of(e),
+                    self.number_of(e),
                     e.goal
                         .map_or_else(|| "described only".into(), |g| g.to_string()),
                     e.rationale.clone(),
@@ -297,15 +360,17 @@ impl Reporter<'_> {
         let mut seen = BTreeSet::new();
         for entry in self.plan.endpoints.iter().filter_map(Endpoint::entry) {
             if seen.insert(entry.id) {
-                blocks.push(Block::paragraph(format!(
-                    "{} (`{}`). Formula: {}. Source: {}. Assumptions: {} Compared with: {}.",
-                    entry.title,
-                    entry.id,
-                    entry.formula.trim_end_matches('.'),
-                    entry.source.trim_end_matches('.'),
-                    ended(entry.assumptions),
-                    entry.compared_with.trim_end_matches('.')
-                )));
+                blocks.push(Block::heading(format!("{} (`{}`)", entry.title, entry.id)));
+                blocks.push(Block::Terms {
+                    rows: [
+                        ("Formula", entry.formula),
+                        ("Source", entry.source),
+                        ("Assumptions", entry.assumptions),
+                        ("Compared with", entry.compared_with),
+                    ]
+                    .map(|(term, text)| (term.to_owned(), ended(text)))
+                    .to_vec(),
+                });
             }
         }
         let rows = self
@@ -461,7 +526,7 @@ impl Reporter<'_> {
             let Some(endpoint) = self.plan.endpoints.iter().find(|e| e.id == result.id) else {
                 continue;
             };
-            blocks.push(Block::paragraph(format!(
+            blocks.push(Block::heading(format!(
                 "{} ({}, {}; plan line {}{})",
                 endpoint.title,
                 endpoint.id,
@@ -678,10 +743,6 @@ impl Reporter<'_> {
             files.join(" "),
             self.result
         )));
-        blocks.push(Block::paragraph(format!(
-            "Checklists: {}",
-            Checklist::get().sources.join(" ")
-        )));
     }
 }
 
@@ -776,13 +837,6 @@ fn weight(weight: Weight) -> &'static str {
         Weight::Secondary => "secondary",
         Weight::Exploratory => "exploratory",
     }
-}
-
-fn number_of(endpoint: &Endpoint) -> String {
-    endpoint
-        .number
-        .clone()
-        .unwrap_or_else(|| "the main number".into())
 }
 
 fn handling_words(word: &str) -> &str {
@@ -978,6 +1032,17 @@ fn block_html(out: &mut String, block: &Block) {
         Block::Paragraph { text } => {
             let _ = write!(out, "<p>{}</p>", e(text));
         }
+        Block::Heading { text } => {
+            let _ = write!(out, "<h4>{}</h4>", e(text));
+        }
+        Block::Terms { rows } => {
+            out.push_str("<dl class=\"terms\">");
+            for (term, text) in rows {
+                let _ = write!(out, "<dt>{}</dt><dd>{}</dd>", e(term), e(text));
+            }
+            out.push_str("</dl>");
+        }
+        Block::Index { rows } => index_html(out, rows),
         Block::Gap { text } => {
             let _ = write!(
                 out,
@@ -1032,6 +1097,30 @@ fn block_html(out: &mut String, block: &Block) {
     }
 }
 
+fn index_html(out: &mut String, rows: &[IndexLine]) {
+    let e = plot::escape;
+    out.push_str("<div class=\"scroll\" role=\"region\" aria-label=\"Checklist\" tabindex=\"0\"><table><thead><tr><th scope=\"col\">STARD-AI</th><th scope=\"col\">STARD 2015</th><th scope=\"col\">CLAIM 2024</th><th scope=\"col\">Item</th><th scope=\"col\">Answered by</th></tr></thead><tbody>");
+    for row in rows {
+        out.push_str("<tr>");
+        for numbers in &row.numbers {
+            let _ = write!(out, "<td>{}</td>", e(numbers));
+        }
+        let _ = write!(
+            out,
+            "<td><a href=\"#item-{}\">{}</a></td><td{}>{}</td></tr>",
+            e(&row.key),
+            e(&row.heading),
+            if row.answered {
+                ""
+            } else {
+                " class=\"lacking\""
+            },
+            e(&row.by)
+        );
+    }
+    out.push_str("</tbody></table></div>");
+}
+
 const STYLE: &str = "\
 :root{--ink:#1b1b1f;--paper:#ffffff;--grid:#c9c9cf;--soft:#5a5a66;--line:#d8d8de;--good:#00674a;--bad:#9c2a00;--series-1:#0072b2;--series-2:#d55e00;--series-3:#009e73;--series-4:#a8508a;color-scheme:light dark}\
 @media (prefers-color-scheme:dark){:root{--ink:#e6e6ea;--paper:#131316;--grid:#3a3a42;--soft:#a5a5b0;--line:#34343c;--good:#5fd0a8;--bad:#ff9e70;--series-1:#56b4e9;--series-2:#ff9e57;--series-3:#3fd0a0;--series-4:#e7a3cb}}\
@@ -1044,6 +1133,7 @@ h1{font-size:1.7rem;line-height:1.25}h2{margin-top:2.4rem;border-bottom:2px soli
 dl{display:grid;grid-template-columns:max-content 1fr;gap:.2rem 1rem;font-size:.9rem}dt{font-weight:600}dd{margin:0;overflow-wrap:anywhere}\
 nav ol{columns:2;font-size:.95rem}\
 .verdict{padding:.5rem .8rem;border-left:5px solid var(--soft)}.verdict.good{border-color:var(--good)}.verdict.bad{border-color:var(--bad);font-weight:600}.verdict.good span{color:var(--good)}.verdict.bad span{color:var(--bad)}\
+h4{margin:1.4rem 0 .3rem;font-size:1rem}.terms{margin:.3rem 0 1rem}.lacking{color:var(--bad);font-weight:600}\
 .gap{border:1px dashed var(--bad);padding:.4rem .8rem;color:var(--soft)}.gap strong{color:var(--bad)}\
 .scroll{overflow-x:auto;margin:.8rem 0}table{border-collapse:collapse;font-size:.88rem}caption{text-align:left;font-weight:600;padding-bottom:.3rem}\
 th,td{border-bottom:1px solid var(--line);padding:.25rem .6rem;text-align:left;vertical-align:top;overflow-wrap:break-word;max-width:26rem}.num{text-align:right;font-variant-numeric:tabular-nums}\

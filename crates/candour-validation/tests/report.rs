@@ -280,6 +280,7 @@ fn every_item_of_the_checklist_stands_in_the_report_in_its_order() {
         .item
         .iter()
         .map(|i| i.key.as_str())
+        .chain(["checklist"])
         .collect();
     assert_eq!(keys, want);
     let page = html(&document);
@@ -364,6 +365,34 @@ fn the_checklist_has_every_item_of_stard_and_claim() {
             item.key
         );
     }
+}
+
+#[test]
+fn the_last_section_lists_every_item_and_by_what_it_is_answered() {
+    let document = of(PLAN, None);
+    let lines: Vec<_> = item(&document, "checklist")
+        .blocks
+        .iter()
+        .filter_map(|b| match b {
+            Block::Index { rows } => Some(rows),
+            _ => None,
+        })
+        .flatten()
+        .collect();
+    assert_eq!(lines.len(), Checklist::get().item.len());
+    let mut gaps = 0;
+    for line in lines {
+        let blocks = &item(&document, &line.key).blocks;
+        let gap = blocks.iter().any(|b| matches!(b, Block::Gap { .. }));
+        assert_eq!(line.answered, !gap, "{}", line.key);
+        gaps += usize::from(gap);
+        if line.key == "funding" {
+            let at = PLAN.lines().position(|l| l.starts_with("funding")).unwrap();
+            assert_eq!(line.by, format!("plan line {}", at + 1));
+        }
+    }
+    let told = &document.facts.iter().find(|(n, _)| n == "Gaps").unwrap().1;
+    assert!(told.starts_with(&format!("{gaps} of ")), "{told}");
 }
 
 #[test]
