@@ -77,8 +77,11 @@ impl DataFile {
 pub struct Flow {
     /// Rows of the first file.
     pub rows: usize,
-    /// Rows that left before analysis, with the reason, in order.
+    /// Rows of the first file that left before analysis, with the reason, in order: what is analysed
+    /// is the rest.
     pub excluded: Vec<(String, usize)>,
+    /// Rows of further files that have no partner in the first: never among [`Self::rows`].
+    pub unmatched: Vec<(String, usize)>,
     /// Rows analysed.
     pub analysed: usize,
     /// Clusters among them, where the plan names a cluster.
@@ -250,13 +253,7 @@ pub fn assemble(plan: &Plan, tables: &[Table]) -> Result<(Table, Flow), Analysis
                 .push((format!("no partner in {}", other.name), unmatched.here));
         }
         if unmatched.there > 0 {
-            flow.excluded.push((
-                format!(
-                    "rows of {} without a partner (not among the rows above)",
-                    other.name
-                ),
-                unmatched.there,
-            ));
+            flow.unmatched.push((other.name.clone(), unmatched.there));
         }
         joined = next;
     }

@@ -5,6 +5,8 @@ use std::fmt::Write as _;
 
 use candour_statistics::{Curve, Figure};
 
+use crate::analysis::{Counted, Flow};
+
 /// Colours as they are printed, and the style variable that a page puts in their place.
 pub const COLOURS: &[(&str, &str)] = &[
     (INK, "var(--ink)"),
@@ -86,6 +88,161 @@ pub fn draw(figure: Figure, curves: &[&Curve]) -> Option<Drawing> {
         Figure::Forest => forest(&curves),
         _ => chart(figure, &curves),
     })
+}
+
+/// The flow of cases (STARD-AI item 24): a chain of boxes with what left beside it, and below it, side
+/// by side, how the rows were counted for each of `endpoints`.
+#[must_use]
+pub fn flow(flow: &Flow, clusters: &str, endpoints: &[(&str, Counted)]) -> Drawing {
+    const CHAIN: f64 = 250.0;
+    const GAP: f64 = 22.0;
+    const LINE: f64 = 16.0;
+    let mut out = String::new();
+    let mut alt = format!("Flow of cases: {} rows of the first file", flow.rows);
+    let mut y = TOP;
+    let middle = LEFT + CHAIN / 2.0;
+    let tall = |lines: usize| LINE * lines as f64 + 12.0;
+    let step = |out: &mut String, y: &mut f64, lines: &[String]| {
+        boxed(out, LEFT, *y, CHAIN, tall(lines.len()), lines, "");
+        *y += tall(lines.len());
+    };
+    step(
+        &mut out,
+        &mut y,
+        &[
+            "Rows of the first file".into(),
+            format!("n = {}", flow.rows),
+        ],
+    );
+    let side = LEFT + CHAIN + GAP;
+    let mut beside = TOP;
+    for (file, n) in &flow.unmatched {
+        let text = format!("not in the first file, of {file}: n = {n}");
+        let _ = write!(alt, "; {text}");
+        let lines = wrapped(&text, 32);
+        boxed(
+            &mut out,
+            side,
+            beside,
+            WIDTH - RIGHT - side,
+            tall(lines.len()),
+            &lines,
+            "3 3",
+        );
+        beside += tall(lines.len()) + GAP / 2.0;
+    }
+    let top = y;
+    y = y.max(beside - GAP / 2.0);
+    for (why, n) in &flow.excluded {
+        let _ = write!(alt, "; left out, {why}: {n}");
+        let lines = wrapped(&format!("left out, {why}: n = {n}"), 32);
+        let at = y + GAP / 2.0;
+        let height = tall(lines.len());
+        let half = at + height / 2.0;
+        arrow(&mut out, (middle, half), (side, half));
+        boxed(&mut out, side, at, WIDTH - RIGHT - side, height, &lines, "");
+        y = at + height;
+    }
+    y += GAP;
+    arrow(&mut out, (middle, top), (middle, y));
+    let _ = write!(alt, "; analysed: {}{clusters}", flow.analysed);
+    let mut lines = vec!["Analysed".to_owned()];
+    lines.extend(wrapped(&format!("n = {}{clusters}", flow.analysed), 38));
+    step(&mut out, &mut y, &lines);
+    let width = (WIDTH - RIGHT - 8.0 - 8.0 * endpoints.len().saturating_sub(1) as f64)
+        / endpoints.len().max(1) as f64;
+    for (i, (id, counted)) in endpoints.iter().enumerate() {
+        let left = 8.0 + (width + 8.0) * i as f64;
+        let lines = [
+            cut(id, (width / 8.0) as usize),
+            format!("rows: {}", counted.rows),
+            format!("no reference: {}", counted.no_truth),
+            format!("missing: {}", counted.missing),
+            format!("indeterminate: {}", counted.indeterminate),
+            format!("in the statistic: {}", counted.used),
+        ];
+        let _ = write!(alt, ". {}", lines.join(", "));
+        arrow(&mut out, (middle, y), (left + width / 2.0, y + 2.0 * GAP));
+        boxed(
+            &mut out,
+            left,
+            y + 2.0 * GAP,
+            width,
+            tall(lines.len()),
+            &lines,
+            "",
+        );
+    }
+    if !endpoints.is_empty() {
+        y += 2.0 * GAP + tall(6);
+    }
+    alt.push('.');
+    let canvas = Canvas {
+        out,
+        x: Axis::unit(),
+        y: Axis::unit(),
+        height: y + TOP,
+        left: LEFT,
+    };
+    Drawing {
+        svg: canvas.finish("Flow of cases", &alt, 0),
+        alt,
+    }
+}
+
+/// Words in lines of about `most` characters.
+fn wrapped(text: &str, most: usize) -> Vec<String> {
+    let mut lines: Vec<String> = Vec::new();
+    for word in text.split_whitespace() {
+        match lines.last_mut() {
+            Some(line) if line.chars().count() + word.chars().count() < most => {
+                line.push(' ');
+                line.push_str(word);
+            }
+            _ => lines.push(cut(word, most)),
+        }
+    }
+    lines
+}
+
+fn boxed(out: &mut String, x: f64, y: f64, width: f64, height: f64, lines: &[String], dash: &str) {
+    let dash = if dash.is_empty() {
+        String::new()
+    } else {
+        format!(" stroke-dasharray=\"{dash}\"")
+    };
+    let _ = write!(
+        out,
+        "<rect x=\"{x:.1}\" y=\"{y:.1}\" width=\"{width:.1}\" height=\"{height:.1}\" fill=\"{PAPER}\" stroke=\"{INK}\"{dash}/>"
+    );
+    for (n, line) in lines.iter().enumerate() {
+        let _ = write!(
+            out,
+            "<text x=\"{:.1}\" y=\"{:.1}\" text-anchor=\"middle\" fill=\"{INK}\">{}</text>",
+            x + width / 2.0,
+            y + 18.0 + 16.0 * n as f64,
+            escape(line)
+        );
+    }
+}
+
+fn arrow(out: &mut String, from: (f64, f64), to: (f64, f64)) {
+    let (dx, dy) = (to.0 - from.0, to.1 - from.1);
+    let long = dx.hypot(dy).max(1e-9);
+    let (ux, uy) = (dx / long, dy / long);
+    let (bx, by) = (to.0 - 7.0 * ux, to.1 - 7.0 * uy);
+    let _ = write!(
+        out,
+        "<line x1=\"{:.1}\" y1=\"{:.1}\" x2=\"{bx:.1}\" y2=\"{by:.1}\" stroke=\"{INK}\"/><path d=\"M{:.1} {:.1}L{:.1} {:.1}L{:.1} {:.1}Z\" fill=\"{INK}\"/>",
+        from.0,
+        from.1,
+        to.0,
+        to.1,
+        bx - 3.5 * uy,
+        by + 3.5 * ux,
+        bx + 3.5 * uy,
+        by - 3.5 * ux
+    );
 }
 
 /// The range and step of an axis.

@@ -8,7 +8,7 @@ use candour_record::{Digest, Timestamp};
 use candour_statistics::{Answer, Cell, Curve, Figure, Number};
 use serde::Serialize;
 
-use crate::analysis::{Analysis, EndpointResult};
+use crate::analysis::{Analysis, Counted, EndpointResult};
 use crate::checklist::{Checklist, Item, Shows};
 use crate::document::{Block, Document, Entry, IndexLine, Section, Tone};
 use crate::plan::{Endpoint, Plan, Weight};
@@ -485,6 +485,28 @@ impl Reporter<'_> {
             format!("Analysed{}", self.clusters()),
             flow.analysed.to_string(),
         ]);
+        for (file, n) in &flow.unmatched {
+            rows.push(vec![
+                format!("Beside these: rows of {file} that have no partner in the first file"),
+                n.to_string(),
+            ]);
+        }
+        // What decides is drawn; beyond four the boxes would be too narrow for their words.
+        let decisive = self.plan.decisive();
+        let drawn: Vec<(&str, Counted)> = self
+            .analysis
+            .endpoints
+            .iter()
+            .filter(|r| decisive.is_empty() || decisive.iter().any(|e| e.id == r.id))
+            .take(4)
+            .map(|r| (r.id.as_str(), r.counted))
+            .collect();
+        let drawing = plot::flow(flow, &self.clusters(), &drawn);
+        blocks.push(Block::Figure {
+            caption: "Flow of cases".into(),
+            alt: drawing.alt,
+            svg: drawing.svg,
+        });
         blocks.push(Block::table(
             "Who was analysed",
             &["Step", "Rows"],

@@ -754,14 +754,27 @@ fn files_are_joined_and_rows_counted_as_they_leave() {
     // Case 1 has no call, case 9 no truth, patient z no case, patient c is of poor quality.
     assert_eq!(analysis.flow.rows, 5);
     let left: Vec<usize> = analysis.flow.excluded.iter().map(|(_, n)| *n).collect();
-    assert_eq!(left, [1, 1, 1, 1], "{:?}", analysis.flow.excluded);
+    assert_eq!(left, [1, 1], "{:?}", analysis.flow.excluded);
+    let beside = analysis
+        .flow
+        .unmatched
+        .iter()
+        .map(|(f, n)| (f.as_str(), *n));
+    assert_eq!(
+        beside.collect::<Vec<_>>(),
+        [("device.csv", 1), ("patients.csv", 1)]
+    );
+    assert_eq!(
+        analysis.flow.analysed,
+        analysis.flow.rows - left.iter().sum::<usize>()
+    );
     assert!(
         analysis.flow.excluded[0]
             .0
             .contains("no partner in device.csv")
     );
     assert!(
-        analysis.flow.excluded[3]
+        analysis.flow.excluded[1]
             .0
             .contains("`quality` is not good or fair")
     );

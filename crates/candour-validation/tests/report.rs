@@ -367,6 +367,34 @@ fn the_checklist_has_every_item_of_stard_and_claim() {
     }
 }
 
+/// STARD-AI item 24 asks for a diagram; its words stand for those who cannot see it.
+#[test]
+fn the_flow_of_cases_is_drawn_and_told() {
+    let plan = read(PLAN);
+    let analysis = analysed(&plan);
+    let document = of(PLAN, None);
+    let (alt, svg) = item(&document, "flow")
+        .blocks
+        .iter()
+        .find_map(|b| match b {
+            Block::Figure { alt, svg, .. } => Some((alt, svg)),
+            _ => None,
+        })
+        .unwrap();
+    for told in [
+        format!("{} rows of the first file", analysis.flow.rows),
+        format!("analysed: {}", analysis.flow.analysed),
+        format!("in the statistic: {}", analysis.endpoints[0].counted.used),
+    ] {
+        assert!(alt.contains(&told), "{alt}");
+    }
+    for (why, n) in &analysis.flow.excluded {
+        assert!(alt.contains(&format!("left out, {why}: {n}")), "{alt}");
+    }
+    assert!(svg.contains("Rows of the first file"));
+    assert!(svg.contains(&format!("n = {}", analysis.flow.analysed)));
+}
+
 #[test]
 fn the_last_section_lists_every_item_and_by_what_it_is_answered() {
     let document = of(PLAN, None);
