@@ -651,6 +651,9 @@ pub struct MonitorReading {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Monitored {
+    /// Name and version of the model whose decisions were looked at; empty where there were none.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub model_version: String,
     /// Index of the first record looked at.
     pub first_index: u64,
     /// And one past the last.

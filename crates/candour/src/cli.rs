@@ -205,6 +205,9 @@ pub(crate) struct Monitor {
     /// The workspace.
     #[arg(long)]
     pub(crate) workspace: PathBuf,
+    /// Which model's decisions, as `NAME VERSION`; needed where the workspace holds those of several.
+    #[arg(long, value_name = "MODEL")]
+    pub(crate) model: Option<String>,
     /// What is watched and how (`monitoring.toml`); without it, the built-in design.
     #[arg(long)]
     pub(crate) plan: Option<PathBuf>,

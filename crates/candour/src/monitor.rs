@@ -1,8 +1,11 @@
 //! `candour monitor`: the sealed decisions of a workspace, watched for drift.
 
+use std::collections::BTreeSet;
+
 use candour_device::{SealedCase, sealed_cases};
 use candour_record::{
-    DecisionOutcome, Event, MonitorReading, Monitored, Purpose, Real, Record, Reference, Verdict,
+    DecisionOutcome, Event, MonitorReading, Monitored, Purpose, Real, Record, Reference, Timestamp,
+    Verdict,
 };
 use candour_statistics::{Curve, Figure};
 use candour_validation::document::{Block, Document, Entry, Section, Tone};
@@ -37,16 +40,27 @@ pub(crate) fn monitor(args: &cli::Monitor) -> Done {
         .zip(workspace.ledger().records()?)
         .map(|(i, (_, r))| (i, r))
         .collect();
+    let (model, used) = of_one_model(sealed_cases(&records, Purpose::Use), args.model.as_deref())?;
+    let validated: Vec<SealedCase> = sealed_cases(&records, Purpose::Validation)
+        .into_iter()
+        .filter(|c| c.model_version == model)
+        .collect();
+    // The device file in force; where it was amended on the way, none is the one.
+    let device = used
+        .first()
+        .map(|c| c.device)
+        .filter(|d| used.iter().all(|c| c.device == *d))
+        .flatten();
     let since = records
         .iter()
         .rev()
         .find_map(|(_, r)| match &r.event {
-            Event::Monitored(m) => Some(m.end_index),
+            Event::Monitored(m) if m.model_version == model => Some(m.end_index),
             _ => None,
         })
         .unwrap_or(0);
-    let used = watched(&sealed_cases(&records, Purpose::Use));
-    let validated = watched(&sealed_cases(&records, Purpose::Validation));
+    let used = watched(&used);
+    let validated = watched(&validated);
     let list = readings(&design, &file, &used, &validated, since)
         .map_err(|e| Failure::Misuse(e.to_string()))?;
     let end = records.len() as u64;
@@ -59,8 +73,9 @@ pub(crate) fn monitor(args: &cli::Monitor) -> Done {
     let record = Record {
         at: (world().now)(),
         by: "candour".into(),
-        device: None,
+        device,
         event: Event::Monitored(Monitored {
+            model_version: model.clone(),
             first_index: used.first().map_or(0, |w| w.index),
             end_index: end,
             decisions: used.len() as u64,
@@ -82,17 +97,17 @@ pub(crate) fn monitor(args: &cli::Monitor) -> Done {
     let at = record.at;
     let sealed = workspace.append(&[record])?;
     let index = sealed.first().map_or(0, |s| s.index);
-    let page = page(&list, used.len(), budget, index, &at.to_string());
+    let page = page(&model, &list, used.len(), budget, (index, at));
     let dir = workspace.dir.join("monitoring");
     std::fs::create_dir_all(&dir)
         .map_err(|e| Failure::Storage(format!("{}: {e}", dir.display())))?;
     let path = dir.join(format!("record-{index}.html"));
     candour_device::write_atomic(&path, report::html(&page).as_bytes())?;
     if args.json {
-        say(serde_json::to_string_pretty(&json!({"record": index, "decisions": used.len(), "false_alarms_per_year": budget, "readings": list, "page": path.display().to_string()})).unwrap_or_default());
+        say(serde_json::to_string_pretty(&json!({"record": index, "model": model, "decisions": used.len(), "false_alarms_per_year": budget, "readings": list, "page": path.display().to_string()})).unwrap_or_default());
     } else {
         say(format_args!(
-            "{} decisions in use, sealed as record {index}",
+            "{} decisions in use of {model}, sealed as record {index}",
             used.len()
         ));
         for reading in &list {
@@ -113,6 +128,41 @@ pub(crate) fn monitor(args: &cli::Monitor) -> Done {
         ));
     }
     Ok(())
+}
+
+/// The decisions of one model: the named one, or the only one there is. Drift between two models is
+/// no drift.
+fn of_one_model(
+    mut cases: Vec<SealedCase>,
+    named: Option<&str>,
+) -> Result<(String, Vec<SealedCase>), Failure> {
+    let models: BTreeSet<String> = cases.iter().map(|c| c.model_version.clone()).collect();
+    let list = || {
+        models
+            .iter()
+            .map(|m| format!("`{m}`"))
+            .collect::<Vec<_>>()
+            .join(", ")
+    };
+    let model = match (named, models.len()) {
+        (Some(name), _) if models.contains(name) => name.to_owned(),
+        (Some(name), 0) => name.to_owned(),
+        (Some(_), _) => {
+            return Err(Failure::Misuse(format!(
+                "--model: no decision in use is by this model; there are {}",
+                list()
+            )));
+        }
+        (None, 0 | 1) => models.first().cloned().unwrap_or_default(),
+        (None, _) => {
+            return Err(Failure::Misuse(format!(
+                "the workspace holds decisions of several models; name the one to watch with --model: {}",
+                list()
+            )));
+        }
+    };
+    cases.retain(|c| c.model_version == model);
+    Ok((model, cases))
 }
 
 fn watched(cases: &[SealedCase]) -> Vec<Watched> {
@@ -156,7 +206,13 @@ fn line(r: &Reading) -> String {
     )
 }
 
-fn page(list: &[Reading], decisions: usize, budget: Option<f64>, index: u64, at: &str) -> Document {
+fn page(
+    model: &str,
+    list: &[Reading],
+    decisions: usize,
+    budget: Option<f64>,
+    (index, at): (u64, Timestamp),
+) -> Document {
     let alarms = list.iter().filter(|r| r.alarm || r.unjudged).count();
     let items = list
         .iter()
@@ -210,6 +266,7 @@ fn page(list: &[Reading], decisions: usize, budget: Option<f64>, index: u64, at:
     Document {
         title: "Surveillance of sealed decisions".into(),
         facts: vec![
+            ("Model".into(), model.to_owned()),
             ("Decisions in use".into(), decisions.to_string()),
             ("Sealed".into(), format!("record {index} at {at}")),
             (

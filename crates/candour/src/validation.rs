@@ -1,7 +1,7 @@
 //! `candour validate`: a plan, then the data, then the answer, each sealed in that order where there
 //! is a workspace; a report as HTML and PDF.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 use candour_device::{Device, SealedCase, Validation, Workspace, sealed_cases};
@@ -441,8 +441,7 @@ fn on_sealed(
     attributes: &BTreeMap<String, BTreeMap<String, String>>,
     device: Option<Digest>,
 ) -> Result<(Answered, Vec<PathBuf>), Failure> {
-    let names: std::collections::BTreeSet<&String> =
-        attributes.values().flat_map(BTreeMap::keys).collect();
+    let names: BTreeSet<&String> = attributes.values().flat_map(BTreeMap::keys).collect();
     let mut columns: Vec<&str> = SealedCase::COLUMNS.to_vec();
     columns.extend(names.iter().map(|n| n.as_str()));
     let mut writer = csv::Writer::from_writer(Vec::new());
@@ -692,6 +691,21 @@ fn plan_command(args: &cli::Validate, path: &Path) -> Done {
             .map(|(i, (_, r))| (i, r))
             .collect();
         let cases = sealed_cases(&records, Purpose::Use);
+        let models: BTreeSet<&str> = cases.iter().map(|c| c.model_version.as_str()).collect();
+        let plan = &opened.plan;
+        let told = plan.data.include.contains_key("model")
+            || plan
+                .endpoints
+                .iter()
+                .all(|e| e.include.contains_key("model"));
+        if models.len() > 1 && !told {
+            let list: Vec<String> = models.iter().map(|m| format!("`{m}`")).collect();
+            return Err(Failure::Misuse(format!(
+                "the workspace holds decisions of several models ({}); say in the plan which are meant, such as [data.include] model = \"{}\"",
+                list.join(", "),
+                models.first().copied().unwrap_or_default()
+            )));
+        }
         let (answered, paths) = on_sealed(
             workspace,
             &opened,

@@ -18,7 +18,7 @@ use std::sync::mpsc;
 use std::time::Duration;
 
 use candour_dicom::phantom::{Case, Flaw};
-use common::{BINARY, candour, copy_tree, root, text};
+use common::{BINARY, candour, copy_tree, root, table, text};
 
 fn stderr(output: &Output) -> String {
     text(&output.stderr)
@@ -49,22 +49,6 @@ fn ct(workspace: &Path, inputs: &[&Path]) -> Vec<serde_json::Value> {
         .lines()
         .map(|l| serde_json::from_str(l).unwrap())
         .collect()
-}
-
-/// `rows` of the research table, as they might arrive.
-fn table(path: &Path, rows: usize) {
-    let text = fs::read_to_string(root().join("devices/breast-fna/cohort/cohort.csv")).unwrap();
-    let mut out = String::new();
-    for (n, line) in text.lines().take(rows + 1).enumerate() {
-        let fields: Vec<&str> = line.split(',').collect();
-        let case = if n == 0 {
-            "case".to_owned()
-        } else {
-            format!("KILL{n:04}")
-        };
-        out += &format!("{case},{}\n", fields[3..].join(","));
-    }
-    fs::write(path, out).unwrap();
 }
 
 #[test]

@@ -17,7 +17,7 @@ use std::process::Output;
 use candour_ledger::View;
 use candour_record::{Digest, Event};
 use candour_statistics::catalogue;
-use common::{candour, root, text};
+use common::{candour, copy_tree, root, table, text};
 
 const PLAN: &str = "examples/validation/validation.toml";
 const SCORES: &str = "examples/validation/scores.csv";
@@ -323,4 +323,88 @@ fn one_number_needs_no_plan() {
         "scores.csv:2",
     );
     refused(&candour(&["validate"]), 2, "give a plan");
+}
+
+#[test]
+fn decisions_of_two_models_are_never_mixed() {
+    let dir = tempfile::tempdir().unwrap();
+    let at = |name: &str| dir.path().join(name).to_str().unwrap().to_owned();
+    let newer = dir.path().join("newer");
+    copy_tree(&root().join("devices/breast-fna"), &newer);
+    let model = newer.join("model/model.toml");
+    let changed = fs::read_to_string(&model)
+        .unwrap()
+        .replace("version = \"1.0.0\"", "version = \"1.1.0\"");
+    fs::write(&model, changed).unwrap();
+    table(&dir.path().join("rows.csv"), 3);
+    let run = |device: &str| {
+        good(&[
+            "run",
+            "--device",
+            device,
+            "--workspace",
+            &at("ws"),
+            &at("rows.csv"),
+        ]);
+    };
+    let monitor = |model: &[&str]| {
+        let workspace = at("ws");
+        let mut all = vec!["monitor", "--workspace", &workspace, "--json"];
+        all.extend(model);
+        candour(&all)
+    };
+    run("devices/breast-fna");
+    // One model needs no name.
+    let one: serde_json::Value = serde_json::from_slice(&monitor(&[]).stdout).unwrap();
+    assert_eq!(
+        (one["model"].as_str(), one["decisions"].as_u64()),
+        (Some("breast-fna 1.0.0"), Some(3))
+    );
+    run(newer.to_str().unwrap());
+    refused(&monitor(&[]), 2, "`breast-fna 1.0.0`, `breast-fna 1.1.0`");
+    refused(
+        &monitor(&["--model", "breast-fna"]),
+        2,
+        "no decision in use is by this model",
+    );
+    let named = monitor(&["--model", "breast-fna 1.1.0"]);
+    let named: serde_json::Value = serde_json::from_slice(&named.stdout).unwrap();
+    assert_eq!(named["decisions"].as_u64(), Some(3));
+    let sealed = events(&dir.path().join("ws"));
+    let Some(Event::Monitored(last)) = sealed.last() else {
+        panic!("no record of the monitor");
+    };
+    assert_eq!(
+        (last.model_version.as_str(), last.decisions),
+        ("breast-fna 1.1.0", 3)
+    );
+    // A plan says which model it means.
+    let plan = |include: &str| {
+        let path = dir.path().join("plan.toml");
+        fs::write(
+            &path,
+            format!(
+                "title = \"{0}\"\nversion = \"1\"\n[report]\ntarget_population = \"x\"\nreference_standard = \"y\"\n[data]\nindependent = \"one row each\"\n{include}\n[[endpoint]]\nid = \"findings\"\nstatistic = \"proportion\"\noutcome = \"call\"\n",
+                include.len()
+            ),
+        )
+        .unwrap();
+        candour(&[
+            "validate",
+            path.to_str().unwrap(),
+            "--sealed",
+            "--workspace",
+            &at("ws"),
+            "--out",
+            &at("out"),
+        ])
+    };
+    refused(&plan(""), 2, "[data.include] model = \"breast-fna 1.0.0\"");
+    let output = plan("include = { model = \"breast-fna 1.1.0\" }");
+    assert!(output.status.success(), "{}", text(&output.stderr));
+    assert!(
+        text(&output.stdout).contains("n = 3"),
+        "{}",
+        text(&output.stdout)
+    );
 }
