@@ -7,6 +7,7 @@
 pub mod analysis;
 pub mod checklist;
 pub mod document;
+pub mod draft;
 pub mod masks;
 pub mod monitor;
 pub mod plan;

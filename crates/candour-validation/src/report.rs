@@ -125,7 +125,7 @@ impl Reporter<'_> {
 
     fn clusters(&self) -> String {
         match (&self.plan.data.cluster, self.analysis.flow.clusters) {
-            (Some(column), Some(n)) => format!(" of {n} clusters (`{column}`)"),
+            (Some(column), Some(n)) => format!(" in {n} clusters (`{column}`)"),
             _ => String::new(),
         }
     }

@@ -12,6 +12,7 @@ use std::collections::BTreeSet;
 use candour_record::Digest;
 use candour_statistics::catalogue;
 use candour_validation::checklist::Checklist;
+use candour_validation::draft::draft;
 use candour_validation::plan::{Goal, Handle, Method, Plan, PlanError, PlanFault, Weight};
 use proptest::prelude::*;
 
@@ -1007,5 +1008,89 @@ proptest! {
         let key = lines[at].split(" = ").next().unwrap().to_owned();
         lines[at] = format!("{key} = {value}");
         let _ = read(&lines.join("\n"));
+    }
+}
+
+// Drafts.
+
+fn drafted(files: &[(&str, &[&str])]) -> String {
+    let files: Vec<(String, Vec<String>)> = files
+        .iter()
+        .map(|(name, columns)| {
+            let columns = columns.iter().map(|c| (*c).to_owned()).collect();
+            ((*name).to_owned(), columns)
+        })
+        .collect();
+    draft(&files)
+}
+
+fn filled(text: &str) -> String {
+    text.replace("title = \"\"", "title = \"T\"")
+        .replace("\ntarget_population = \"\"", "\ntarget_population = \"P\"")
+        .replace(
+            "\nreference_standard = \"\"",
+            "\nreference_standard = \"R\"",
+        )
+        .replace("\nrationale = \"\"", "\nrationale = \"W\"")
+        .replace("\nindependent = \"\"", "\nindependent = \"I\"")
+}
+
+#[test]
+fn a_draft_asks_for_what_cannot_be_guessed_and_is_a_plan_once_filled() {
+    let text = drafted(&[
+        (
+            "scores.csv",
+            &["nodule", "patient", "hospital", "sex", "ai", "reader"],
+        ),
+        ("truth.csv", &["nodule", "histology"]),
+    ]);
+    for key in Checklist::keys() {
+        assert!(text.contains(&format!("{key} = \"\"")), "{key}");
+    }
+    let said = Plan::read("v.toml", text.as_bytes())
+        .unwrap_err()
+        .to_string();
+    for wanted in [
+        "`title`",
+        "`target_population`",
+        "`reference_standard`",
+        "`rationale`",
+    ] {
+        assert!(said.contains(wanted), "{said}");
+    }
+    let plan = Plan::read("v.toml", filled(&text).as_bytes()).unwrap();
+    assert_eq!(plan.data.key, ["nodule"]);
+    assert_eq!(plan.data.cluster.as_deref(), Some("patient"));
+    let columns = &plan.endpoints[0].columns;
+    assert!(columns.contains(&("truth".to_owned(), "histology".to_owned())));
+    assert!(columns.contains(&("score".to_owned(), "ai".to_owned())));
+    let groups: Vec<&str> = plan.subgroups.iter().map(|s| s.column.as_str()).collect();
+    assert_eq!(groups, ["hospital", "sex"]);
+}
+
+#[test]
+fn a_draft_of_any_columns_can_be_filled() {
+    for files in [
+        vec![],
+        vec![("a.csv", vec!["x", "y"])],
+        vec![("a.csv", vec!["x"]), ("b.csv", vec!["z"])],
+        vec![(
+            "a\n[b].csv",
+            vec![
+                "\"",
+                "\\",
+                "a = 1\n[c]",
+                "#",
+                "",
+                "patient",
+                "Truth",
+                "SCORE",
+                "sex",
+            ],
+        )],
+    ] {
+        let files: Vec<(&str, &[&str])> = files.iter().map(|(f, c)| (*f, c.as_slice())).collect();
+        let text = filled(&drafted(&files));
+        Plan::read("v.toml", text.as_bytes()).unwrap_or_else(|e| panic!("{e}\n{text}"));
     }
 }

@@ -142,6 +142,10 @@ pub(crate) struct Validate {
     /// Data, in the order of the plan: CSV, TSV, JSON lines or Parquet. Repeat for further files.
     #[arg(long, value_name = "FILE")]
     pub(crate) data: Vec<PathBuf>,
+    /// Print a plan to start from, with the columns of the files of --data; their values are not looked
+    /// at.
+    #[arg(long, conflicts_with_all = ["plan", "device", "sealed", "site", "workspace"])]
+    pub(crate) draft: bool,
     /// Validate this device (`device.toml`, `model/`) on its cohort instead.
     #[arg(long, conflicts_with_all = ["plan", "data", "sealed", "site"])]
     pub(crate) device: Option<PathBuf>,

@@ -11,6 +11,7 @@ use candour_record::{
     PlannedEndpoint, Purpose, Real, Record,
 };
 use candour_validation::analysis::{self, Analysis, AnalysisError, DataFile, Flow};
+use candour_validation::draft::draft;
 use candour_validation::masks;
 use candour_validation::plan::{PLAN_BYTES_MAX, Plan};
 use candour_validation::report::{self, Seal};
@@ -587,11 +588,23 @@ pub(crate) fn on_cohort(workspace: &mut Workspace, device: &Device) -> Result<On
 }
 
 pub(crate) fn validate(args: &cli::Validate) -> Done {
+    if args.draft {
+        let files: Vec<(String, Vec<String>)> = args
+            .data
+            .iter()
+            .map(|path| {
+                let table = read_table(path)?;
+                Ok((table.name.clone(), table.columns().to_vec()))
+            })
+            .collect::<Result<_, Failure>>()?;
+        say(draft(&files).trim_end());
+        return Ok(());
+    }
     match (&args.plan, &args.device) {
         (None, Some(device)) => device_command(args, device),
         (Some(plan), None) => plan_command(args, plan),
         _ => Err(Failure::Misuse(
-            "give a plan (candour validate PLAN --data FILE) or a device (candour validate --device DIR --workspace WS)".into(),
+            "give a plan (candour validate PLAN --data FILE; candour validate --draft --data FILE writes one to start from) or a device (candour validate --device DIR --workspace WS)".into(),
         )),
     }
 }
