@@ -2,10 +2,10 @@
 
 use serde::Serialize;
 
-use super::levels::{Levels, both_classes, check_length};
+use super::levels::{Levels, both_classes, check_length, check_scores};
 use crate::distribution::two_sided_z;
 use crate::number::{Interval, StatisticsError};
-use crate::rank::sorted_keys;
+use crate::rank::{sorted_keys, visit_placements};
 use crate::resample::BootstrapInterval;
 
 /// An AUC with DeLong's variance.
@@ -399,52 +399,67 @@ pub(crate) fn positive_variance(value: f64, variance: f64) -> Result<(), Statist
 
 /// DeLong's components of one or more scores on the same rows.
 pub(crate) struct Components {
-    truth: Vec<bool>,
     pub(crate) areas: Vec<f64>,
-    /// By score and row, less the area.
-    centred: Vec<Vec<f64>>,
     pub(crate) positive: usize,
     pub(crate) negative: usize,
+    /// The rows, positives before negatives.
+    rows: Vec<u32>,
+    /// By score, in the order of `rows`: of a positive twice the negatives it exceeds, of a negative
+    /// twice the positives that exceed it, ties counting one. Whole, so that sums are exact.
+    placements: Vec<Vec<u32>>,
 }
+
+/// An area, or what it exceeds another area by.
+pub(super) type Contrast = (usize, Option<usize>);
 
 impl Components {
     pub(crate) fn new(truth: &[bool], scores: &[&[f64]]) -> Result<Self, StatisticsError> {
+        let positive = truth.iter().filter(|t| **t).count();
+        let negative = truth.len() - positive;
         let mut all = Self {
-            truth: truth.to_vec(),
             areas: Vec::new(),
-            centred: Vec::new(),
-            positive: 0,
-            negative: 0,
+            positive,
+            negative,
+            rows: vec![0; truth.len()],
+            placements: Vec::new(),
         };
-        for score in scores {
-            let levels = Levels::new(truth, score)?;
-            let area = super::levels::area(&levels.counts).unwrap_or(f64::NAN);
-            let mut centred = levels.components(truth);
-            for v in &mut centred {
-                *v -= area;
+        let (mut next_positive, mut next_negative) = (0, positive);
+        for (t, row) in truth.iter().zip(0..) {
+            let place = if *t { next_positive } else { next_negative };
+            if let Some(slot) = all.rows.get_mut(place) {
+                *slot = row;
             }
-            all.areas.push(area);
-            all.centred.push(centred);
-            (all.positive, all.negative) = (levels.positive, levels.negative);
+            next_positive += usize::from(*t);
+            next_negative += usize::from(!*t);
+        }
+        for score in scores {
+            check_scores(truth.len(), score)?;
+            both_classes(positive, negative)?;
+            let by_class: Vec<f64> = all
+                .rows
+                .iter()
+                .map(|row| score.get(*row as usize).copied().unwrap_or(f64::NAN))
+                .collect();
+            let mut placements = vec![0; truth.len()];
+            visit_placements(&by_class, positive, |place, halves| {
+                if let Some(slot) = placements.get_mut(place) {
+                    *slot = halves as u32;
+                }
+            });
+            all.placements.push(placements);
+            all.areas
+                .push(all.twice_wins(all.areas.len()) as f64 / (2 * positive * negative) as f64);
         }
         Ok(all)
     }
 
-    /// The differences of these pairs of scores as columns of their own, so that nothing cancels.
-    pub(super) fn contrasts(&self, pairs: &[(usize, usize)]) -> Self {
-        let both = pairs
+    fn twice_wins(&self, score: usize) -> u64 {
+        let placements = self.placements.get(score).map_or(&[][..], Vec::as_slice);
+        placements
             .iter()
-            .filter_map(|(i, j)| Some((*i, *j, self.centred.get(*i)?, self.centred.get(*j)?)));
-        let area = |i: usize| self.areas.get(i).copied().unwrap_or(f64::NAN);
-        Self {
-            truth: self.truth.clone(),
-            areas: both.clone().map(|(i, j, _, _)| area(i) - area(j)).collect(),
-            centred: both
-                .map(|(_, _, a, b)| a.iter().zip(b).map(|(a, b)| a - b).collect())
-                .collect(),
-            positive: self.positive,
-            negative: self.negative,
-        }
+            .take(self.positive)
+            .map(|halves| u64::from(*halves))
+            .sum()
     }
 
     /// The covariance matrix of the areas: DeLong's, or Obuchowski's where clusters are given.
@@ -452,7 +467,12 @@ impl Components {
         &self,
         cluster: Option<&[usize]>,
     ) -> Result<Vec<Vec<f64>>, StatisticsError> {
-        let (m, n) = (self.positive as f64, self.negative as f64);
+        let areas: Vec<Contrast> = (0..self.areas.len()).map(|i| (i, None)).collect();
+        Ok(self.spread(cluster)?.covariance(&areas))
+    }
+
+    /// What the covariance of areas and of their differences is computed from.
+    pub(super) fn spread(&self, cluster: Option<&[usize]>) -> Result<Spread, StatisticsError> {
         let Some(codes) = cluster else {
             if self.positive < 2 || self.negative < 2 {
                 return Err(StatisticsError::not_estimable(format!(
@@ -460,76 +480,209 @@ impl Components {
                     self.positive, self.negative
                 )));
             }
-            return Ok(matrix(&self.centred, |r, s| {
-                let (mut a, mut b) = (0.0, 0.0);
-                for ((positive, x), y) in self.truth.iter().zip(r).zip(s) {
-                    let product = x * y;
-                    if *positive {
-                        a += product
-                    } else {
-                        b += product
-                    }
-                }
-                a / (m - 1.0) / m + b / (n - 1.0) / n
-            }));
+            let classes: Vec<(&[u32], &[u32])> = self
+                .placements
+                .iter()
+                .map(|p| p.split_at(self.positive))
+                .collect();
+            let positives: Vec<&[u32]> = classes.iter().map(|c| c.0).collect();
+            let negatives: Vec<&[u32]> = classes.iter().map(|c| c.1).collect();
+            return Ok(Spread::Cases([
+                Class::of(&positives, self.positive, self.negative),
+                Class::of(&negatives, self.negative, self.positive),
+            ]));
         };
-        check_length(self.truth.len(), codes.len(), "cluster")?;
+        check_length(self.rows.len(), codes.len(), "cluster")?;
         let mut names = codes.to_vec();
         names.sort_unstable();
         names.dedup();
-        let places: Vec<usize> = codes
+        let places: Vec<usize> = self
+            .rows
             .iter()
-            .map(|c| names.binary_search(c).unwrap_or(0))
-            .collect();
-        // Sums of the positives' and the negatives' components by cluster.
-        let sums: Vec<Vec<(f64, f64)>> = self
-            .centred
-            .iter()
-            .map(|column| {
-                let mut sums = vec![(0.0, 0.0); names.len()];
-                for ((positive, place), v) in self.truth.iter().zip(&places).zip(column) {
-                    if let Some(sum) = sums.get_mut(*place) {
-                        if *positive { sum.0 += v } else { sum.1 += v }
-                    }
-                }
-                sums
+            .map(|row| {
+                codes
+                    .get(*row as usize)
+                    .map_or(0, |c| names.binary_search(c).unwrap_or(0))
             })
             .collect();
-        let mut holds = vec![(false, false); names.len()];
-        for (positive, place) in self.truth.iter().zip(&places) {
-            if let Some(h) = holds.get_mut(*place) {
-                if *positive { h.0 = true } else { h.1 = true }
+        let (of_positives, of_negatives) = places.split_at(self.positive);
+        let sums = |places: &[usize], values: &mut dyn Iterator<Item = u32>| {
+            let mut sums = vec![0i128; names.len()];
+            for (place, value) in places.iter().zip(values) {
+                if let Some(sum) = sums.get_mut(*place) {
+                    *sum += i128::from(value);
+                }
             }
-        }
-        let with_positive = holds.iter().filter(|h| h.0).count();
-        let with_negative = holds.iter().filter(|h| h.1).count();
+            sums
+        };
+        let positives = sums(of_positives, &mut std::iter::repeat(1));
+        let negatives = sums(of_negatives, &mut std::iter::repeat(1));
+        let with = |members: &[i128]| members.iter().filter(|k| **k > 0).count();
+        let (with_positive, with_negative) = (with(&positives), with(&negatives));
         if with_positive < 2 || with_negative < 2 {
             return Err(StatisticsError::not_estimable(format!(
                 "{with_positive} clusters hold a positive and {with_negative} a negative; two of each are needed for a variance"
             )));
         }
+        // The sum of a cluster's components less its expectation, in units of 1/(2 m n).
+        let less_expected = |sums: Vec<i128>, members: &[i128], class: usize, wins: u64| {
+            sums.iter()
+                .zip(members)
+                .map(|(sum, k)| class as i128 * sum - k * i128::from(wins))
+                .collect::<Vec<i128>>()
+        };
+        let sums = self
+            .placements
+            .iter()
+            .enumerate()
+            .map(|(score, placements)| {
+                let (a, b) = placements.split_at(self.positive);
+                let (a, b) = (
+                    sums(of_positives, &mut a.iter().copied()),
+                    sums(of_negatives, &mut b.iter().copied()),
+                );
+                let wins = self.twice_wins(score);
+                [
+                    less_expected(a, &positives, self.positive, wins),
+                    less_expected(b, &negatives, self.negative, wins),
+                ]
+            })
+            .collect();
         let correction = |clusters: usize| clusters as f64 / (clusters as f64 - 1.0);
-        let (c10, c01, c11) = (
-            correction(with_positive),
-            correction(with_negative),
-            correction(names.len()),
-        );
-        Ok(matrix(&sums, |r, s| {
-            let (mut a, mut b, mut across) = (0.0, 0.0, 0.0);
-            for ((ra, rb), (sa, sb)) in r.iter().zip(s) {
-                a += ra * sa;
-                b += rb * sb;
-                across += ra * sb + rb * sa;
-            }
-            c10 * a / (m * m) + c01 * b / (n * n) + c11 * across / (m * n)
-        }))
+        Ok(Spread::Clusters {
+            sums,
+            unit: 2.0 * self.positive as f64 * self.negative as f64,
+            classes: [self.positive as f64, self.negative as f64],
+            corrections: [with_positive, with_negative, names.len()].map(correction),
+        })
     }
 }
 
-fn matrix<T>(columns: &[Vec<T>], entry: impl Fn(&[T], &[T]) -> f64) -> Vec<Vec<f64>> {
-    columns
-        .iter()
-        .map(|r| columns.iter().map(|s| entry(r, s)).collect())
+/// See [`Components::spread`].
+pub(super) enum Spread {
+    /// The positives' and the negatives' placements.
+    Cases([Class; 2]),
+    /// By score the sums of the positives' and of the negatives' components in each cluster less
+    /// their expectation, in units of `1 / unit`; the sizes of the classes; `I/(I-1)` for the clusters
+    /// with a positive, with a negative, and all.
+    Clusters {
+        sums: Vec<[Vec<i128>; 2]>,
+        unit: f64,
+        classes: [f64; 2],
+        corrections: [f64; 3],
+    },
+}
+
+impl Spread {
+    /// The covariance matrix of areas and differences of areas.
+    pub(super) fn covariance(&self, contrasts: &[Contrast]) -> Vec<Vec<f64>> {
+        match self {
+            Self::Cases(classes) => symmetric(contrasts, |x, y| {
+                classes.iter().map(|class| class.covariance(*x, *y)).sum()
+            }),
+            Self::Clusters {
+                sums,
+                unit,
+                classes: [m, n],
+                corrections: [c10, c01, c11],
+            } => {
+                let column = |(score, less): Contrast, class: usize| -> Vec<f64> {
+                    let of = |score: usize| sums.get(score).and_then(|s| s.get(class));
+                    let less = less
+                        .and_then(of)
+                        .into_iter()
+                        .flatten()
+                        .chain(std::iter::repeat(&0));
+                    of(score)
+                        .into_iter()
+                        .flatten()
+                        .zip(less)
+                        .map(|(a, b)| (a - b) as f64 / unit)
+                        .collect()
+                };
+                let columns: Vec<[Vec<f64>; 2]> = contrasts
+                    .iter()
+                    .map(|c| [column(*c, 0), column(*c, 1)])
+                    .collect();
+                symmetric(&columns, |[ra, rb], [sa, sb]| {
+                    let (mut a, mut b, mut across) = (0.0, 0.0, 0.0);
+                    for ((ra, rb), (sa, sb)) in ra.iter().zip(rb).zip(sa.iter().zip(sb)) {
+                        a += ra * sa;
+                        b += rb * sb;
+                        across += ra * sb + rb * sa;
+                    }
+                    c10 * a / (m * m) + c01 * b / (n * n) + c11 * across / (m * n)
+                })
+            }
+        }
+    }
+}
+
+/// The spread of one class's placements.
+pub(super) struct Class {
+    /// For each two scores x and y `k sum(x y) - sum(x) sum(y)` over the class's k cases.
+    products: Vec<Vec<i128>>,
+    /// `k^2 (k - 1)`.
+    divisor: f64,
+    /// The square of twice the other class's size.
+    unit: f64,
+}
+
+impl Class {
+    fn of(placements: &[&[u32]], cases: usize, others: usize) -> Self {
+        let k = cases as u128;
+        let sums: Vec<u128> = placements
+            .iter()
+            .map(|p| p.iter().map(|halves| u128::from(*halves)).sum())
+            .collect();
+        let columns: Vec<(&[u32], u128)> = placements.iter().copied().zip(sums).collect();
+        Self {
+            products: symmetric(&columns, |(x, of_x), (y, of_y)| {
+                (k * sum_of_products(x, y)) as i128 - (of_x * of_y) as i128
+            }),
+            divisor: (k * k * (k - 1)) as f64,
+            unit: 4.0 * (others as f64) * (others as f64),
+        }
+    }
+
+    /// The part that this class has in the covariance of two areas or differences.
+    fn covariance(&self, x: Contrast, y: Contrast) -> f64 {
+        let at = |i: usize, j: usize| {
+            let row = self.products.get(i);
+            row.and_then(|r| r.get(j)).copied().unwrap_or(0)
+        };
+        let with = |i: usize| at(i, y.0) - y.1.map_or(0, |j| at(i, j));
+        let product = with(x.0) - x.1.map_or(0, with);
+        product as f64 / self.divisor / self.unit
+    }
+}
+
+fn sum_of_products(x: &[u32], y: &[u32]) -> u128 {
+    // Placements are below 2e8 (see `check_scores`): 256 products stay within 64 bits.
+    let products = |(x, y): (&[u32], &[u32])| {
+        x.iter().zip(y).fold(0u64, |sum, (a, b)| {
+            sum.wrapping_add(u64::from(*a).wrapping_mul(u64::from(*b)))
+        })
+    };
+    x.chunks(256)
+        .zip(y.chunks(256))
+        .map(|pieces| u128::from(products(pieces)))
+        .sum()
+}
+
+/// The symmetric matrix with these entries; only those on and below the diagonal are computed.
+fn symmetric<T, E: Copy + Default>(columns: &[T], entry: impl Fn(&T, &T) -> E) -> Vec<Vec<E>> {
+    let mut lower: Vec<Vec<E>> = Vec::with_capacity(columns.len());
+    for (i, r) in columns.iter().enumerate() {
+        lower.push(columns.iter().take(i + 1).map(|s| entry(r, s)).collect());
+    }
+    let at = |i: usize, j: usize| lower.get(i).and_then(|r| r.get(j)).copied();
+    (0..columns.len())
+        .map(|i| {
+            (0..columns.len())
+                .map(|j| at(i.max(j), i.min(j)).unwrap_or_default())
+                .collect()
+        })
         .collect()
 }
 

@@ -3,7 +3,7 @@
 use nalgebra::{DMatrix, DVector};
 use serde::Serialize;
 
-use super::area::{Components, positive_variance, wald_interval};
+use super::area::{Components, Contrast, positive_variance, wald_interval};
 use super::normal_p;
 use crate::catalogue::{
     CLUSTER, Entry, Group, Kind, LEVEL, Need, Role, SCORE, Sample, Setting, SettingKind, TRUTH,
@@ -67,7 +67,9 @@ pub fn paired_areas(
         ));
     }
     let columns = Components::new(truth, scores)?;
-    let covariance = columns.covariance(cluster)?;
+    let spread = columns.spread(cluster)?;
+    let areas: Vec<Contrast> = (0..scores.len()).map(|i| (i, None)).collect();
+    let covariance = spread.covariance(&areas);
     let at = |i: usize, j: usize| {
         covariance
             .get(i)
@@ -79,7 +81,7 @@ pub fn paired_areas(
     let mut pairs = Vec::new();
     for i in 0..scores.len() {
         for j in i + 1..scores.len() {
-            let variance = columns.contrasts(&[(i, j)]).covariance(cluster)?;
+            let variance = spread.covariance(&[(i, Some(j))]);
             let variance = variance
                 .first()
                 .and_then(|r| r.first())
@@ -107,9 +109,9 @@ pub fn paired_areas(
             ));
         }
     }
-    let neighbours: Vec<(usize, usize)> = (1..scores.len()).map(|j| (j - 1, j)).collect();
-    let contrasts = columns.contrasts(&neighbours);
-    let overall = overall(&contrasts.areas, &contrasts.covariance(cluster)?);
+    let neighbours: Vec<Contrast> = (1..scores.len()).map(|j| (j - 1, Some(j))).collect();
+    let differences: Vec<f64> = (1..scores.len()).map(|j| area(j - 1) - area(j)).collect();
+    let overall = overall(&differences, &spread.covariance(&neighbours));
     Ok(PairedAreas {
         areas: columns.areas,
         covariance,

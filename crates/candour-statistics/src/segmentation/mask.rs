@@ -61,10 +61,11 @@ impl Mask {
             .with_min_len(256)
             .for_each(|(row, values)| {
                 for (word, values) in row.iter_mut().zip(values.chunks(64)) {
-                    *word = values
-                        .iter()
-                        .enumerate()
-                        .fold(0, |w, (i, v)| w | (u64::from(inside(v)) << i));
+                    let mut flags = [0u8; 64];
+                    for (flag, value) in flags.iter_mut().zip(values) {
+                        *flag = u8::from(inside(value));
+                    }
+                    *word = packed(&flags);
                 }
             });
         Ok(Self { spacing_mm, bits })
@@ -167,6 +168,16 @@ fn check(dimensions: [usize; 3], spacing_mm: [f64; 3]) -> Result<usize, Statisti
                 "a mask of {x} x {y} x {z} voxels is too large for this machine"
             ))
         })
+}
+
+/// The word whose bits are these flags, each 0 or 1.
+fn packed(flags: &[u8; 64]) -> u64 {
+    let (eights, _) = flags.as_chunks::<8>();
+    eights.iter().rev().fold(0, |word, eight| {
+        // Flag i stands at bit 8 i; the product brings it to bit 56 + i, where no other sum reaches.
+        let gathered = u64::from_le_bytes(*eight).wrapping_mul(0x0102_0408_1020_4080) >> 56;
+        (word << 8) | gathered
+    })
 }
 
 /// Packed voxels: rows along x of whole words, bits beyond the row's end always 0.
@@ -311,4 +322,18 @@ pub(super) fn places(words: &[u64]) -> impl Iterator<Item = usize> + '_ {
             })
         })
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    proptest! {
+        #[test]
+        fn packed_flags_stand_at_their_places(word in any::<u64>()) {
+            let flags = std::array::from_fn(|i| (word >> i & 1) as u8);
+            prop_assert_eq!(packed(&flags), word);
+        }
+    }
 }
