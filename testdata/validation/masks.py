@@ -9,6 +9,7 @@ surface-distance (marching surface). The versions stand in masks.json.
 """
 import gzip
 import importlib.metadata as meta
+import io
 import json
 import pathlib
 import sys
@@ -133,8 +134,26 @@ def nifti():
     colours = np.zeros(SHAPE, np.dtype([("R", "u1"), ("G", "u1"), ("B", "u1")]))
     put("refused-colours.nii", nib.Nifti1Image(colours, m))
     put("refused-series.nii.gz", image(np.stack([B, B], -1).astype(np.uint8), m))
-    two = nib.Nifti2Image(B.astype(np.uint8), m)
-    put("refused-nifti2.nii", two)
+    put("b-nifti2.nii", nib.Nifti2Image(B.astype(np.uint8), m))
+    # An array of big-endian floats in a big-endian header, compressed.
+    big = nib.Nifti2Image(B.astype(">f4"), m, nib.Nifti2Header(endianness=">"))
+    big.set_data_dtype(">f4")
+    put("b-nifti2-big-endian.nii.gz", big)
+    # A mirrored oblique qform alone, and labels of 64 bits that a slope halves.
+    turned = nib.Nifti2Image((B[:, :, ::-1] * 2).astype(np.int64), mirrored, dtype=np.int64)
+    turned.set_sform(None, code=0)
+    turned.set_qform(mirrored, code=1)
+    raw = bytearray(turned.to_bytes())
+    raw[176:192] = np.array([0.5, 0.0], "<f8").tobytes()
+    (OUT / "b-nifti2-mirrored-qform.nii").write_bytes(bytes(raw))
+    # The header of an uncompressed pair, of either version.
+    for name, kind in (("refused-pair.hdr", nib.Nifti1Pair), ("refused-pair2.hdr", nib.Nifti2Pair)):
+        pair = kind(B.astype(np.uint8), m)
+        files = kind.make_file_map()
+        for part in files.values():
+            part.fileobj = io.BytesIO()
+        pair.to_file_map(files)
+        (OUT / name).write_bytes(files["header"].fileobj.getvalue())
     put("empty.nii", image(np.zeros(SHAPE, np.uint8), m))
 
 

@@ -126,27 +126,45 @@ pub fn decode(instance: &Instance) -> Result<Pixels, DicomError> {
                 photometric == "YBR_FULL_422" && allocated == 8,
             )
         }
-        Value::PixelSequence(sequence) if allocated == 32 => {
-            if syntax != uids::RLE_LOSSLESS {
+        Value::PixelSequence(sequence) if syntax == uids::RLE_LOSSLESS => {
+            if allocated == 1 {
                 return Err(DicomError::Pixels(
-                    "compressed with 32 bits allocated, which only RLE can be; send them uncompressed",
+                    "compressed with one bit allocated; send them uncompressed",
                 ));
             }
-            let mut bytes = Vec::new();
             if sequence.fragments().len() != frames {
                 return Err(DicomError::Pixels(
                     "RLE needs one fragment for each frame (PS3.5 A.4.2)",
                 ));
             }
+            let mut bytes = Vec::new();
             for fragment in sequence.fragments() {
-                let frame = rle_32(fragment, rows * columns, samples);
+                let frame = rle(fragment, rows * columns, samples, allocated as usize / 8);
                 bytes.extend(frame.ok_or(DicomError::Pixels(
                     "an RLE frame is damaged: its segments do not hold what Rows and Columns say",
                 ))?);
             }
             (bytes, false, false)
         }
-        Value::PixelSequence(_) => {
+        Value::PixelSequence(sequence) => {
+            if !matches!(allocated, 8 | 16) {
+                return Err(DicomError::Pixels(
+                    "compressed with another number of bits allocated than 8 or 16; send them uncompressed",
+                ));
+            }
+            let compressed: usize = sequence.fragments().iter().map(Vec::len).sum();
+            // A code has at least one bit (T.81 Annex C), so that a byte holds eight samples at most: a small file that
+            // claims a large image is refused before anything is allocated for it.
+            if compressed.saturating_mul(8) < total {
+                return Err(DicomError::Pixels(
+                    "shorter than Rows, Columns and NumberOfFrames say; the file was cut off or is damaged",
+                ));
+            }
+            if !jpeg_fits(sequence.fragments(), rows, columns, samples, allocated) {
+                return Err(DicomError::Pixels(
+                    "a compressed frame has another size than Rows, Columns, SamplesPerPixel and BitsAllocated say; the file is damaged",
+                ));
+            }
             let decoded = instance.object.decode_pixel_data().map_err(|_| DicomError::Pixels("the compressed frames cannot be decoded; they are damaged or of an unusual kind"))?;
             let planar = decoded.planar_configuration()
                 == dicom_pixeldata::PlanarConfiguration::PixelFirst
@@ -167,6 +185,7 @@ pub fn decode(instance: &Instance) -> Result<Pixels, DicomError> {
         }
     };
     let mut values: Vec<i32> = match allocated {
+        1 if bytes.len() < total.div_ceil(8) => return Err(short),
         1 => (0..total)
             .map(|i| bytes.get(i / 8).map(|b| i32::from((b >> (i % 8)) & 1)))
             .collect::<Option<_>>()
@@ -225,27 +244,53 @@ pub fn decode(instance: &Instance) -> Result<Pixels, DicomError> {
     })
 }
 
-/// One RLE frame of 32-bit cells (PS3.5 Annex G), which the library does not decode: a header of up to
-/// 15 segment offsets, then for each sample four segments, the most significant bytes first. Gives
-/// little-endian cells, samples interleaved.
-fn rle_32(frame: &[u8], pixels: usize, samples: usize) -> Option<Vec<u8>> {
+/// Whether every frame header that a JPEG decoder could find states the size that the data set states. Entropy-coded
+/// data hold no such marker (T.81 F.1.2.3), so that whatever looks like one counts as one.
+fn jpeg_fits(
+    fragments: &[Vec<u8>],
+    rows: usize,
+    columns: usize,
+    samples: usize,
+    allocated: u32,
+) -> bool {
+    // The decoder reads the fragments as one stream.
+    let all = fragments.concat();
+    all.windows(10).all(|w| {
+        let [0xff, marker, _, _, precision, y0, y1, x0, x1, n] = *w else {
+            return true;
+        };
+        if !(0xc0..=0xcf).contains(&marker) || matches!(marker, 0xc4 | 0xc8 | 0xcc) {
+            return true;
+        }
+        usize::from(u16::from_be_bytes([y0, y1])) == rows
+            && usize::from(u16::from_be_bytes([x0, x1])) == columns
+            && usize::from(n) == samples
+            && u32::from(precision) <= allocated
+    })
+}
+
+/// One RLE frame (PS3.5 Annex G) of cells of so many bytes: a header of up to 15 segment offsets, then for
+/// each sample a segment for each byte, the most significant first. Gives little-endian cells, samples
+/// interleaved. The library's decoder knows no cells of 32 bits and does not bound what it allocates.
+fn rle(frame: &[u8], pixels: usize, samples: usize, cell: usize) -> Option<Vec<u8>> {
     let (header, _) = frame.get(..64)?.as_chunks::<4>();
     let mut words = header.iter().map(|w| u32::from_le_bytes(*w) as usize);
-    if words.next() != Some(samples * 4) {
+    let segments = samples * cell;
+    if words.next() != Some(segments) {
         return None;
     }
     // Two bytes become 128 at most: a small file that claims a large image is refused before it is allocated.
-    if frame.len().saturating_mul(64) < pixels * samples * 4 {
+    if frame.len().saturating_mul(64) < pixels * segments {
         return None;
     }
-    let starts: Vec<usize> = words.take(samples * 4).collect();
-    let mut out = vec![0; pixels * samples * 4];
+    let starts: Vec<usize> = words.take(segments).collect();
+    let mut out = vec![0; pixels * segments];
     for (n, start) in starts.iter().enumerate() {
         let end = starts.get(n + 1).copied().unwrap_or(frame.len());
         let segment = unpack_bits(frame.get(*start..end)?, pixels)?;
-        let first = n / 4 * 4 + (3 - n % 4);
-        for (cell, byte) in out.iter_mut().skip(first).step_by(samples * 4).zip(segment) {
-            *cell = byte;
+        let first = n / cell * cell + (cell - 1 - n % cell);
+        for (place, byte) in out.iter_mut().skip(first).step_by(segments).zip(segment) {
+            *place = byte;
         }
     }
     Some(out)
@@ -563,11 +608,11 @@ mod tests {
             frame.extend((if n < 4 { 64 + 2 * n } else { 0 }).to_le_bytes());
         }
         frame.extend([0, 0x12, 0, 0x34, 0, 0x56, 0, 0x78]);
-        assert_eq!(rle_32(&frame, 1, 1), Some(vec![0x78, 0x56, 0x34, 0x12]));
-        assert_eq!((rle_32(&frame, 2, 1), rle_32(&frame, 1, 3)), (None, None));
+        assert_eq!(rle(&frame, 1, 1, 4), Some(vec![0x78, 0x56, 0x34, 0x12]));
+        assert_eq!((rle(&frame, 2, 1, 4), rle(&frame, 1, 3, 4)), (None, None));
         frame[4] = 255;
         assert_eq!(
-            (rle_32(&frame, 1, 1), rle_32(&frame[..63], 1, 1)),
+            (rle(&frame, 1, 1, 4), rle(&frame[..63], 1, 1, 4)),
             (None, None)
         );
     }

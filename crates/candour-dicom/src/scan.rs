@@ -3,7 +3,7 @@
 
 use std::cell::RefCell;
 
-use dicom_core::dictionary::{DataDictionary as _, DataDictionaryEntry as _};
+use dicom_core::dictionary::{DataDictionary as _, DataDictionaryEntry as _, VirtualVr};
 use dicom_core::{Tag, VR};
 use dicom_dictionary_std::StandardDataDictionary;
 
@@ -17,6 +17,23 @@ const ITEM: Tag = Tag(0xFFFE, 0xE000);
 const ITEM_END: Tag = Tag(0xFFFE, 0xE00D);
 const SEQUENCE_END: Tag = Tag(0xFFFE, 0xE0DD);
 const PIXEL_DATA: Tag = Tag(0x7FE0, 0x0010);
+
+/// How many bytes one value of this representation has (PS3.5 6.2); 1 for text and bytes.
+fn unit(vr: [u8; 2]) -> u32 {
+    match &vr {
+        b"US" | b"SS" | b"OW" => 2,
+        b"AT" | b"FL" | b"OF" | b"OL" | b"SL" | b"UL" => 4,
+        b"FD" | b"OD" | b"OV" | b"SV" | b"UV" => 8,
+        _ => 1,
+    }
+}
+
+fn vr_bytes(vr: VR) -> [u8; 2] {
+    match *vr.to_string().as_bytes() {
+        [a, b] => [a, b],
+        _ => *b"UN",
+    }
+}
 
 /// How a data set is encoded.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -112,26 +129,35 @@ impl<'a> Scan<'a> {
                 what: "no value representation stands here",
             });
         }
-        let long = matches!(
+        // PS3.5 7.1.2: the length of all others, unknown ones among them, has four bytes.
+        let short = matches!(
             &vr,
-            b"OB"
-                | b"OW"
-                | b"OF"
-                | b"OD"
-                | b"OL"
-                | b"OV"
-                | b"SQ"
-                | b"UC"
-                | b"UR"
-                | b"UT"
-                | b"UN"
-                | b"SV"
-                | b"UV"
+            b"AE"
+                | b"AS"
+                | b"AT"
+                | b"CS"
+                | b"DA"
+                | b"DS"
+                | b"DT"
+                | b"FL"
+                | b"FD"
+                | b"IS"
+                | b"LO"
+                | b"LT"
+                | b"PN"
+                | b"SH"
+                | b"SL"
+                | b"SS"
+                | b"ST"
+                | b"TM"
+                | b"UI"
+                | b"UL"
+                | b"US"
         );
-        let (length, value) = if long {
-            (self.u32(at + 8), at + 12)
-        } else {
+        let (length, value) = if short {
             (self.u16(at + 6).map(u32::from), at + 8)
+        } else {
+            (self.u32(at + 8), at + 12)
         };
         Ok(Header {
             tag,
@@ -172,11 +198,8 @@ impl<'a> Scan<'a> {
                     what: "an item or a delimiter stands where an element belongs",
                 });
             }
-            let known = || {
-                StandardDataDictionary
-                    .by_tag(header.tag)
-                    .map(|e| e.vr().relaxed())
-            };
+            let listed = || StandardDataDictionary.by_tag(header.tag).map(|e| e.vr());
+            let known = || listed().map(VirtualVr::relaxed);
             let sequence = match header.vr {
                 Some(vr) => &vr == b"SQ",
                 None => known() == Some(VR::SQ),
@@ -190,7 +213,8 @@ impl<'a> Scan<'a> {
                     depth,
                     explicit && !unknown,
                     true,
-                    header.tag == PIXEL_DATA,
+                    // A sequence by its own word has items, whatever its tag.
+                    header.tag == PIXEL_DATA && !sequence,
                 )?;
                 if unknown && let Ok(length) = u32::try_from(after - header.value) {
                     let length_at = header.value - 4;
@@ -201,6 +225,14 @@ impl<'a> Scan<'a> {
                 after
             } else {
                 let next = self.within(header, at, end)?;
+                // A reader of whole numbers would stop short of the value's end, and take the rest for a header.
+                let name = header.vr.or_else(|| Some(vr_bytes(known()?)));
+                // Where Pixel Representation tells signed words from unsigned ones, the library goes by the tag.
+                if name.is_some_and(|vr| !header.length.is_multiple_of(unit(vr)))
+                    || (listed() == Some(VirtualVr::Xs) && !header.length.is_multiple_of(2))
+                {
+                    return Err(DicomError::Value { tag: header.tag });
+                }
                 if sequence {
                     self.items(header.value, next, depth, explicit, false, false)?;
                 }
@@ -238,10 +270,19 @@ impl<'a> Scan<'a> {
         delimited: bool,
         fragments: bool,
     ) -> Result<usize, DicomError> {
+        let mut first = true;
         while at < end {
             let header = self.header(at, false)?;
+            // The first item of fragments is a table of offsets, of four bytes each (PS3.5 A.4).
+            let table = std::mem::take(&mut first) && fragments;
             match header.tag {
                 SEQUENCE_END if delimited => return Ok(header.value),
+                ITEM if table && !header.length.is_multiple_of(4) => {
+                    return Err(DicomError::Structure {
+                        offset: self.base + at,
+                        what: "the table of offsets of the pixel data holds no whole number of them",
+                    });
+                }
                 ITEM if fragments => at = self.within(header, at, end)?,
                 ITEM if header.length == UNDEFINED => {
                     at = self.elements(header.value, end, depth + 1, explicit, true)?

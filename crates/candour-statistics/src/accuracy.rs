@@ -5,7 +5,8 @@
 use std::collections::BTreeMap;
 
 use crate::catalogue::{
-    CLUSTER, Entry, Group, Kind, LEVEL, Need, Role, SCORE, Sample, Setting, SettingKind, TRUTH,
+    CLUSTER, Entry, Group, Kind, LEVEL, Labels, Need, Role, SCORE, Sample, Setting, SettingKind,
+    TRUTH,
 };
 use crate::clustered::{
     ClusterTotal, ClusteredMethod, clustered_interval, clustered_proportion, few_clusters_note,
@@ -1189,8 +1190,8 @@ fn run_indeterminate(sample: &Sample) -> Result<Answer, StatisticsError> {
     };
     // Which of the three words each name is; an empty cell is an indeterminate result.
     let mut kinds = Vec::new();
-    for name in &result.names {
-        kinds.push(kind_of(name, &words)?);
+    for (code, name) in result.names.iter().enumerate() {
+        kinds.push(kind_of("result", result.first_row(code), name, &words)?);
     }
     let mut counts = [[0u64; 2]; 3];
     for (code, diseased) in result.codes.iter().zip(truth) {
@@ -1313,7 +1314,7 @@ fn run_verification(sample: &Sample) -> Result<Answer, StatisticsError> {
     let Some(truth) = sample.labels("truth") else {
         return Err(StatisticsError::Data("no column `truth`".into()));
     };
-    let class = class_of_names(sample, &truth.names)?;
+    let class = class_of_names(sample, "truth", truth)?;
     let mut v = Verification::default();
     for (call, code) in call.iter().zip(&truth.codes) {
         let side = if *call {
@@ -1464,20 +1465,35 @@ fn run_verification(sample: &Sample) -> Result<Answer, StatisticsError> {
     Ok(answer)
 }
 
-/// For each name whether it is one of the positive words; refuses a name that is no word of either kind.
+/// For each name of the column whether it is one of the positive words; refuses a name that is no word of either kind.
 pub(crate) fn class_of_names(
     sample: &Sample,
-    names: &[String],
+    column: &str,
+    labels: &Labels,
 ) -> Result<Vec<bool>, StatisticsError> {
     let words = ["positive_words", "negative_words"].map(|w| sample.words(w));
-    names
+    labels
+        .names
         .iter()
-        .map(|name| kind_of(name, &words).map(|kind| kind == 0))
+        .enumerate()
+        .map(|(code, name)| {
+            kind_of(column, labels.first_row(code), name, &words).map(|kind| kind == 0)
+        })
         .collect()
 }
 
 /// Which of the lists of words the name is in, in capitals or not.
-fn kind_of(name: &str, lists: &[&[String]]) -> Result<usize, StatisticsError> {
+fn kind_of(
+    column: &str,
+    row: usize,
+    name: &str,
+    lists: &[&[String]],
+) -> Result<usize, StatisticsError> {
+    let wrong = |what: String| StatisticsError::Value {
+        column: column.to_owned(),
+        row,
+        what,
+    };
     let lower = name.trim().to_lowercase();
     let mut found = lists
         .iter()
@@ -1485,12 +1501,12 @@ fn kind_of(name: &str, lists: &[&[String]]) -> Result<usize, StatisticsError> {
         .filter(|(_, words)| words.iter().any(|w| w.to_lowercase() == lower));
     match (found.next(), found.next()) {
         (Some((kind, _)), None) => Ok(kind),
-        (Some(_), Some(_)) => Err(StatisticsError::Data(format!(
-            "`{name}` stands in two of the lists of words: {}",
+        (Some(_), Some(_)) => Err(wrong(format!(
+            "stands in two of the lists of words: {}",
             shown(lists)
         ))),
-        _ => Err(StatisticsError::Data(format!(
-            "`{name}` is none of the words {}; name the words by the settings `positive_words` and `negative_words`",
+        _ => Err(wrong(format!(
+            "is none of the words {}; name the words by the settings `positive_words` and `negative_words`",
             shown(lists)
         ))),
     }

@@ -2,6 +2,9 @@
 //! reads and the settings it takes. Plans, the command line, pages and the report all come here;
 //! there is no other door from a table to a number.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
 use serde::Serialize;
 
 use crate::number::{Answer, StatisticsError};
@@ -53,6 +56,59 @@ pub enum Group {
     Surveillance,
     Conformal,
     SampleSize,
+}
+
+impl Entry {
+    /// Computes it, and notes which of the settings that were `given` in so many words had no effect on
+    /// these data: those that were never read; `seed` and `replicates` where nothing random came of them,
+    /// and `level` where no interval came, as a second run with other values shows.
+    ///
+    /// # Errors
+    /// As the entry.
+    pub fn answer(&self, sample: &Sample, given: &[&str]) -> Result<Answer, StatisticsError> {
+        let mut answer = (self.run)(sample)?;
+        let same = |changed: &[(&str, Value)]| {
+            (self.run)(&sample.with(changed)).is_ok_and(|other| other == answer)
+        };
+        let mut idle: Vec<&str> = given
+            .iter()
+            .copied()
+            .filter(|name| sample.has(name) && !sample.was_read(name))
+            .collect();
+        let seen = |name: &str, idle: &[&str]| given.contains(&name) && !idle.contains(&name);
+        if seen("seed", &idle) || seen("replicates", &idle) {
+            // The fewest replicates cost the least: whatever is random comes out another way.
+            let other = Value::Whole(sample.whole("seed").wrapping_add(1));
+            let fewest = self.settings.iter().find_map(|s| match s.kind {
+                SettingKind::Whole(low, _) if s.name == "replicates" => Some(low),
+                _ => None,
+            });
+            let fewest = fewest.map(|low| match sample.whole("replicates") {
+                now if now == low => low + 1,
+                _ => low,
+            });
+            let mut changed = vec![("seed", other)];
+            changed.extend(fewest.map(|n| ("replicates", Value::Whole(n))));
+            if same(&changed) {
+                let both = ["seed", "replicates"];
+                let random: Vec<&str> = both.into_iter().filter(|n| seen(n, &idle)).collect();
+                idle.extend(random);
+            }
+        }
+        // An interval shows its level; without any, the level may still decide a limit or a verdict.
+        if seen("level", &idle) && answer.numbers.iter().all(|n| n.interval.is_none()) {
+            let level = sample.real("level");
+            if same(&[("level", Value::Real(level * 0.9))]) {
+                idle.push("level");
+            }
+        }
+        for name in idle {
+            answer
+                .notes
+                .push(format!("`{name}` was given and has no effect here"));
+        }
+        Ok(answer)
+    }
 }
 
 /// A column that an entry reads.
@@ -281,6 +337,15 @@ impl Labels {
         Self { codes, names }
     }
 
+    /// The first row that holds this code, from 0: errors name rows, never labels, which may be personal.
+    #[must_use]
+    pub fn first_row(&self, code: usize) -> usize {
+        self.codes
+            .iter()
+            .position(|c| *c == Some(code))
+            .unwrap_or(0)
+    }
+
     /// The codes, where none is missing ([`Sample::new`] has seen to it for roles that forbid it).
     #[must_use]
     pub fn complete(&self) -> Vec<usize> {
@@ -325,6 +390,8 @@ pub struct Sample {
     rows: usize,
     columns: Vec<(&'static str, String, Column)>,
     settings: Vec<(&'static str, Value)>,
+    /// Which of `settings` were read: one that never was had no effect.
+    read: Arc<[AtomicBool]>,
 }
 
 impl Sample {
@@ -423,6 +490,7 @@ impl Sample {
         Ok(Self {
             rows: rows.unwrap_or(0),
             columns: taken,
+            read: values.iter().map(|_| AtomicBool::new(false)).collect(),
             settings: values,
         })
     }
@@ -517,10 +585,38 @@ impl Sample {
     }
 
     fn value(&self, setting: &str) -> Option<&Value> {
+        let at = self.settings.iter().position(|(n, _)| *n == setting)?;
+        if let Some(read) = self.read.get(at) {
+            read.store(true, Ordering::Relaxed);
+        }
+        self.settings.get(at).map(|(_, v)| v)
+    }
+
+    fn was_read(&self, setting: &str) -> bool {
         self.settings
             .iter()
-            .find(|(n, _)| *n == setting)
-            .map(|(_, v)| v)
+            .zip(self.read.iter())
+            .any(|((n, _), read)| *n == setting && read.load(Ordering::Relaxed))
+    }
+
+    fn has(&self, setting: &str) -> bool {
+        self.settings.iter().any(|(n, _)| *n == setting)
+    }
+
+    /// The same data under another value of some settings.
+    fn with(&self, changed: &[(&str, Value)]) -> Self {
+        let mut other = self.clone();
+        for (name, value) in &mut other.settings {
+            if let Some((_, new)) = changed.iter().find(|(n, _)| n == name) {
+                *value = new.clone();
+            }
+        }
+        other.read = other
+            .settings
+            .iter()
+            .map(|_| AtomicBool::new(false))
+            .collect();
+        other
     }
 
     /// A real setting; NaN for one the entry does not have.

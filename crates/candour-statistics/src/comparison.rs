@@ -1021,7 +1021,7 @@ fn two_groups(sample: &Sample) -> Result<TwoGroups, StatisticsError> {
             } else if word == b {
                 1
             } else {
-                return Err(StatisticsError::setting("reference", word, format!("one of the groups: {a}, {b}")));
+                return Err(StatisticsError::setting("reference", word, "one of the two labels of the column `group`"));
             };
             let (mut first, mut second) = ((0, 0), (0, 0));
             for (positive, code) in outcome.iter().zip(group.complete()) {

@@ -361,7 +361,7 @@ fn problem_of(sample: &Sample) -> Result<Problem, StatisticsError> {
         _ => columns.iter().map(|(n, _)| (*n).to_owned()).collect(),
     };
     let mut places = Vec::new();
-    for name in &labels.names {
+    for (code, name) in labels.names.iter().enumerate() {
         let place = class_names
             .iter()
             .position(|c| c == name)
@@ -370,11 +370,13 @@ fn problem_of(sample: &Sample) -> Result<Problem, StatisticsError> {
                 "0" | "false" | "negative" | "no" if single => Some(0),
                 _ => None,
             });
-        places.push(place.ok_or_else(|| {
-            StatisticsError::Data(format!(
-                "class `{name}` is no column of `class_probability`; they are: {}",
+        places.push(place.ok_or_else(|| StatisticsError::Value {
+            column: "class".into(),
+            row: labels.first_row(code),
+            what: format!(
+                "its class is no column of `class_probability`; they are: {}",
                 class_names.join(", ")
-            ))
+            ),
         })?);
     }
     let mut random = Philox::new(sample.whole("seed"), 0);

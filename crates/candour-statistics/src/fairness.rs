@@ -513,12 +513,11 @@ fn run_fairness(sample: &Sample) -> Result<Answer, StatisticsError> {
             rows: Vec::new(),
         });
         if cluster.group != *group {
-            return Err(StatisticsError::Data(format!(
-                "row {}: its cluster has rows in two groups, `{}` and `{}`; a protected attribute belongs to the patient",
-                row + 1,
-                names.get(cluster.group).map_or("", String::as_str),
-                names.get(*group).map_or("", String::as_str),
-            )));
+            return Err(StatisticsError::Value {
+                column: "group".into(),
+                row,
+                what: "is another group than that of an earlier row of the same cluster; a protected attribute belongs to the patient".into(),
+            });
         }
         let slot = match (*t, *c) {
             (true, true) => &mut cluster.counts.true_positive,
@@ -818,7 +817,7 @@ fn group_tables(
             StatisticsError::setting(
                 "reference",
                 format!("`{wanted}`"),
-                format!("one of the groups: {}", names.join(", ")),
+                format!("one of the {} groups of the column `group`", names.len()),
             )
         })?
     };

@@ -978,10 +978,11 @@ fn arm_of(
         }
     }
     if let Some(missing) = frame.cases.keys().find(|c| !seen.contains(c)) {
-        return Err(StatisticsError::Data(format!(
-            "case `{}` has no row in one of the tests or readings; a case without marks has a row without score",
-            table.case.names.get(*missing).map_or("", String::as_str)
-        )));
+        return Err(StatisticsError::Value {
+            column: "case".into(),
+            row: table.case.first_row(*missing),
+            what: "this case has no row in one of the tests or readings; a case without marks has a row without score".into(),
+        });
     }
     let cases = frame
         .cases

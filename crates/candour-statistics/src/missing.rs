@@ -312,7 +312,7 @@ fn groups(sample: &Sample) -> Result<Vec<(String, Incomplete)>, StatisticsError>
     let Some(outcome) = sample.labels("outcome") else {
         return Err(StatisticsError::Data("no column `outcome`".into()));
     };
-    let class = class_of_names(sample, &outcome.names)?;
+    let class = class_of_names(sample, "outcome", outcome)?;
     let (codes, names) = match sample.labels("group") {
         Some(g) => (g.complete(), g.names.clone()),
         None => (vec![0; outcome.codes.len()], vec!["all".to_owned()]),
@@ -721,7 +721,8 @@ pub const ENTRIES: &[Entry] = &[
             Setting {
                 name: "complete_df",
                 what: "degrees of freedom if nothing were missing; without it infinite",
-                kind: SettingKind::OptionalReal(0.0, f64::INFINITY),
+                // Data from which anything is estimated have a degree of freedom at least.
+                kind: SettingKind::OptionalReal(1.0, 1e9),
                 default: None,
             },
             Setting {
@@ -733,7 +734,8 @@ pub const ENTRIES: &[Entry] = &[
             Setting {
                 name: "null",
                 what: "the value that the p-value tests",
-                kind: SettingKind::Open(f64::NEG_INFINITY, f64::INFINITY),
+                // Wider than any estimate of the field, and short enough to be read in an error.
+                kind: SettingKind::Real(-1e12, 1e12),
                 default: Some("0"),
             },
         ],

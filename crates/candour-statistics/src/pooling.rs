@@ -782,10 +782,11 @@ fn run_auc(sample: &Sample) -> Result<Answer, StatisticsError> {
     let logit_scale = sample.word("scale") != "identity";
     let (estimates, spread): (Vec<f64>, Vec<f64>) = if logit_scale {
         let mut logits = Vec::new();
-        for (site, (a, v)) in sites.iter().zip(auc.iter().zip(&v)) {
+        for (row, (a, v)) in auc.iter().zip(&v).enumerate() {
             if !(*a > 0.0 && *a < 1.0) {
                 return Err(StatisticsError::not_estimable(format!(
-                    "the AUC of `{site}` is {a}, which has no logit; pool it on the identity scale with a variance from a boundary method, or leave it out and say so"
+                    "the AUC of row {} is 0 or 1, which has no logit; pool it on the identity scale with a variance from a boundary method, or leave it out and say so",
+                    row + 1
                 )));
             }
             logits.push(((a / (1.0 - a)).ln(), v / (a * (1.0 - a)).powi(2)));

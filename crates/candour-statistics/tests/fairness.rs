@@ -216,7 +216,7 @@ fn small_groups_and_split_patients_are_refused() {
     split.push(("cluster", Column::Label(Labels::of(&vec!["p"; n]))));
     assert!(matches!(
         run(split, &[("replicates", "100")]),
-        Err(StatisticsError::Data(_))
+        Err(StatisticsError::Value { .. })
     ));
     // Probabilities of 0 or 1 have no intercept.
     assert!(calibration_intercept(&[true, false], &[0.0, 0.5], None).is_err());

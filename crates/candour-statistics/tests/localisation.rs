@@ -358,7 +358,7 @@ fn degenerate_data_have_reasons_instead_of_numbers() {
     )
     .unwrap_err()
     .to_string();
-    assert!(error.contains("case `b` has no row"), "{error}");
+    assert!(error.contains("row 2: this case has no row"), "{error}");
     // Equal tests: the difference does not vary.
     let twice = |v: &[&'static str]| -> Vec<&'static str> { v.iter().chain(v).copied().collect() };
     let score = [0.3, 0.1, 0.9, 0.2];

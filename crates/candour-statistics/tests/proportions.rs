@@ -1112,6 +1112,24 @@ fn settings_without_a_part_are_refused_or_noted() {
             .is_err()
         );
     }
+    // Ends that can be read, and kept.
+    for (name, bad, says) in [
+        (
+            "null",
+            "1e13",
+            "a number from -1000000000000 to 1000000000000",
+        ),
+        ("complete_df", "inf", "a number from 1 to 1000000000"),
+        ("complete_df", "0", "a number from 1 to 1000000000"),
+    ] {
+        let e = run(
+            "missing-rubin-pooling",
+            imputed(),
+            &settings(&[(name, bad)]),
+        )
+        .unwrap_err();
+        assert!(e.to_string().contains(says), "{e}");
+    }
     for entry in entries() {
         assert!(
             !format!("{entry:?}").contains("179769313486231"),

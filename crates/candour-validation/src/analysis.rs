@@ -368,7 +368,7 @@ pub fn single(
         endpoint,
         rows: included(table, endpoint)?,
     };
-    view.run(Handlings::of(plan, endpoint), None)
+    view.run_noting(Handlings::of(plan, endpoint), None, true)
 }
 
 /// An endpoint as planned, and under the other ways of counting what is missing.
@@ -385,7 +385,7 @@ fn answer(
         endpoint,
         rows: included(table, endpoint)?,
     };
-    let (answer, counted) = view.run(handling, None)?;
+    let (answer, counted) = view.run_noting(handling, None, true)?;
     let number = pick(plan, endpoint, answer.as_ref(), counted.used)?;
     let mut variants = Vec::new();
     if counted.missing + counted.indeterminate > 0 && !handles_itself(endpoint) {
@@ -907,6 +907,8 @@ pub(crate) struct Prepared {
     pub(crate) columns: Vec<(String, String, Column)>,
     /// How rows were counted.
     pub(crate) counted: Counted,
+    /// The table's row behind each row of `columns`.
+    pub(crate) rows: Vec<usize>,
     kept: Vec<usize>,
 }
 
@@ -1060,9 +1062,15 @@ impl View<'_> {
             let column = self.column(role, name, cells, &kept, truth.as_deref(), handling)?;
             columns.push((role.name.to_owned(), name.clone(), column));
         }
+        let rows = kept
+            .iter()
+            .filter_map(|at| self.rows.get(*at))
+            .copied()
+            .collect();
         Ok(Prepared {
             columns,
             counted,
+            rows,
             kept,
         })
     }
@@ -1073,6 +1081,16 @@ impl View<'_> {
         handling: Handlings,
         level: Option<f64>,
     ) -> Result<(Result<Answer, String>, Counted), AnalysisError> {
+        self.run_noting(handling, level, false)
+    }
+
+    /// As [`View::run`]; `noting` says in the answer which of the endpoint's own settings had no effect.
+    fn run_noting(
+        &self,
+        handling: Handlings,
+        level: Option<f64>,
+        noting: bool,
+    ) -> Result<(Result<Answer, String>, Counted), AnalysisError> {
         let entry = self
             .endpoint
             .entry()
@@ -1081,10 +1099,21 @@ impl View<'_> {
             columns,
             counted,
             kept,
+            ..
         } = self.prepare(entry, handling)?;
         let settings = self.settings(entry, handling, level);
         let sample = Sample::new(entry, columns, &settings);
-        match sample.and_then(|s| (entry.run)(&s)) {
+        // What the plan says for all endpoints need not concern each.
+        let given: Vec<&str> = if noting {
+            self.endpoint
+                .settings
+                .iter()
+                .map(|(n, _)| n.as_str())
+                .collect()
+        } else {
+            Vec::new()
+        };
+        match sample.and_then(|s| entry.answer(&s, &given)) {
             Ok(answer) => Ok((Ok(answer), counted)),
             Err(StatisticsError::NotEstimable(reason)) => Ok((Err(reason), counted)),
             Err(StatisticsError::Value { column, row, what }) => {
@@ -1117,6 +1146,20 @@ impl View<'_> {
             .collect();
         if handles_itself(self.endpoint) && !settings.iter().any(|(n, _)| n == "missing") {
             settings.push(("missing".to_owned(), handling.missing.word().to_owned()));
+        }
+        // An entry that reads words itself reads those of the plan, or of the command line.
+        for (name, words) in [
+            ("positive_words", &self.plan.data.positive),
+            ("negative_words", &self.plan.data.negative),
+            (
+                "indeterminate_words",
+                &self.plan.handling.indeterminate_words,
+            ),
+        ] {
+            let known = entry.settings.iter().any(|s| s.name == name);
+            if known && !settings.iter().any(|(n, _)| n == name) {
+                settings.push((name.to_owned(), words.join(",")));
+            }
         }
         // A single look has no plan: the entry's own defaults hold.
         if self.plan.endpoints.is_empty() && level.is_none() {
@@ -1304,7 +1347,7 @@ impl View<'_> {
 }
 
 /// Whether a cell is this word: capitals do not matter, and 1.0 is 1.
-fn means(word: &str, cell: &str) -> bool {
+pub(crate) fn means(word: &str, cell: &str) -> bool {
     word.eq_ignore_ascii_case(cell)
         || matches!((number(word), number(cell)), (Some(a), Some(b)) if a == b)
 }

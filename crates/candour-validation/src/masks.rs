@@ -14,7 +14,7 @@ use candour_statistics::segmentation::{
     Symmetry, compare,
 };
 use candour_statistics::{Number, StatisticsError};
-use nifti::{InMemNiftiVolume, NiftiType};
+use nifti::NiftiType;
 
 /// The largest mask file read, and the largest a compressed one may become.
 pub const MASK_BYTES_MAX: u64 = 8 << 30;
@@ -22,8 +22,10 @@ pub const MASK_BYTES_MAX: u64 = 8 << 30;
 const VOXELS_MAX: usize = 1 << 31;
 /// How far grids may lie apart, in voxels, and still be one: files round their positions.
 const SHIFT_MAX: f64 = 0.02;
-/// A NIfTI-1 header with its extender.
-const HEADER_BYTES: u64 = 352;
+/// The longest header, that of NIfTI-2, with its extender.
+const HEADER_BYTES: u64 = 544;
+/// The slices that a segmentation may span, those without a frame among them: as many as a body has at 0.2 mm.
+const SLICES_MAX: f64 = 1e4;
 
 /// The settings of a comparison of masks.
 pub const SETTINGS: &[Setting] = &[
@@ -170,7 +172,7 @@ pub fn options(given: &[(String, String)]) -> Result<Options, StatisticsError> {
     })
 }
 
-/// Compares two files of masks: NIfTI-1 (also gzipped) or DICOM segmentation, each for itself.
+/// Compares two files of masks: NIfTI-1 or NIfTI-2 in one file (also gzipped) or DICOM segmentation, each for itself.
 /// `label` picks a label of a label map or a segment; without it all that is not background counts.
 ///
 /// # Errors
@@ -228,15 +230,92 @@ struct Placed {
     notes: Vec<String>,
 }
 
-/// What a NIfTI-1 header says of the voxels behind it.
+/// What a NIfTI header says of the voxels behind it.
 struct Header {
     which: &'static str,
-    nifti: nifti::NiftiHeader,
+    big_endian: bool,
     kind: NiftiType,
     dims: [usize; 3],
     voxels: usize,
     /// Where the voxels begin.
     offset: usize,
+    /// A voxel's value is slope times what is stored, plus shift.
+    slope: f64,
+    shift: f64,
+    /// xyzt_units.
+    units: i64,
+    form: Form,
+}
+
+/// How a NIfTI header places its voxels: two transforms, each with a code that says whether it holds.
+struct Form {
+    sform_code: i64,
+    qform_code: i64,
+    /// The first four of pixdim: the sign of the third axis of the qform, and the sizes of a voxel.
+    pixdim: [f64; 4],
+    quatern: [f64; 3],
+    qoffset: [f64; 3],
+    srow: [[f64; 4]; 3],
+}
+
+/// Numbers at places of a NIfTI-2 header.
+struct Fields<'a> {
+    bytes: &'a [u8],
+    big_endian: bool,
+}
+
+impl Fields<'_> {
+    fn at<const N: usize>(&self, at: usize) -> Option<[u8; N]> {
+        let mut out: [u8; N] = self.bytes.get(at..at.checked_add(N)?)?.try_into().ok()?;
+        if self.big_endian {
+            out.reverse();
+        }
+        Some(out)
+    }
+
+    fn i16(&self, at: usize) -> Option<i16> {
+        self.at(at).map(i16::from_le_bytes)
+    }
+
+    fn i32(&self, at: usize) -> Option<i32> {
+        self.at(at).map(i32::from_le_bytes)
+    }
+
+    fn i64(&self, at: usize) -> Option<i64> {
+        self.at(at).map(i64::from_le_bytes)
+    }
+
+    fn f64<const N: usize>(&self, at: usize) -> Option<[f64; N]> {
+        let mut out = [0.0; N];
+        for (n, value) in out.iter_mut().enumerate() {
+            *value = self.at(at + 8 * n).map(f64::from_le_bytes)?;
+        }
+        Some(out)
+    }
+}
+
+/// The version of NIfTI that the bytes begin with: the magic of a file in one piece, of a pair, or the size of a header.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Version {
+    One,
+    Two,
+    Pair,
+}
+
+impl Version {
+    fn of(bytes: &[u8]) -> Option<Self> {
+        let size = bytes.get(..4)?;
+        let is = |n: u32| size == n.to_le_bytes() || size == n.to_be_bytes();
+        match (bytes.get(344..348), bytes.get(4..8)) {
+            (Some(b"n+1\0"), _) => Some(Self::One),
+            (Some(b"ni1\0"), _) => Some(Self::Pair),
+            (_, Some(b"ni2\0")) if is(540) => Some(Self::Pair),
+            (_, Some(b"n+2\0")) if is(540) => Some(Self::Two),
+            // Analyze 7.5, whose header NIfTI-1 took over, has no magic.
+            (Some(_), _) if is(348) => Some(Self::Pair),
+            _ => None,
+        }
+    }
 }
 
 impl Header {
@@ -244,52 +323,94 @@ impl Header {
         let wrong = |what: String| MaskError { which, what };
         let damaged = || {
             wrong(
-                "is damaged or no NIfTI-1 file in one piece; write it anew as .nii or .nii.gz"
-                    .into(),
+                "is damaged or no NIfTI file in one piece; write it anew as .nii or .nii.gz".into(),
             )
         };
-        if bytes.get(344..348).is_some_and(|m| m == b"ni1\0") {
-            return Err(wrong("is the header of a pair (.hdr and .img); write it anew as one file, .nii or .nii.gz".into()));
-        }
-        if bytes.get(4..8).is_some_and(|m| m == b"n+2\0") {
-            return Err(wrong("is NIfTI-2; write it anew as NIfTI-1".into()));
-        }
-        let nifti = nifti::NiftiHeader::from_reader(bytes).map_err(|_| damaged())?;
-        let rank = usize::from(nifti.dim[0]);
-        if !(2..=7).contains(&rank) {
-            return Err(damaged());
-        }
-        let mut dims = [1usize; 3];
-        for (n, size) in nifti.dim.iter().skip(1).take(rank).enumerate() {
-            match dims.get_mut(n) {
-                Some(slot) => *slot = usize::from(*size),
-                None if *size <= 1 => {}
-                None => {
-                    return Err(wrong(
-                        "has more than three dimensions; give one volume".into(),
-                    ));
-                }
+        match Version::of(bytes) {
+            Some(Version::Pair) => Err(wrong("is the header of a pair (.hdr and .img); write it anew as one file, .nii or .nii.gz".into())),
+            Some(Version::Two) => Self::of_two(which, bytes),
+            _ => {
+                let nifti = nifti::NiftiHeader::from_reader(bytes).map_err(|_| damaged())?;
+                let dim: Vec<u64> = nifti.dim.iter().map(|d| u64::from(*d)).collect();
+                let (dims, voxels) = size(which, &dim)?;
+                let rows = [nifti.srow_x, nifti.srow_y, nifti.srow_z];
+                let [sign, x, y, z, ..] = nifti.pixdim;
+                Ok(Self {
+                    which,
+                    big_endian: nifti.endianness == nifti::Endianness::Big,
+                    kind: nifti.data_type().map_err(|_| damaged())?,
+                    dims,
+                    voxels,
+                    offset: offset(which, f64::from(nifti.vox_offset), 352.0)?,
+                    slope: f64::from(nifti.scl_slope),
+                    shift: f64::from(nifti.scl_inter),
+                    units: i64::from(nifti.xyzt_units),
+                    form: Form {
+                        sform_code: i64::from(nifti.sform_code),
+                        qform_code: i64::from(nifti.qform_code),
+                        pixdim: [sign, x, y, z].map(f64::from),
+                        quatern: [nifti.quatern_b, nifti.quatern_c, nifti.quatern_d].map(f64::from),
+                        qoffset: [nifti.quatern_x, nifti.quatern_y, nifti.quatern_z].map(f64::from),
+                        srow: rows.map(|r| r.map(f64::from)),
+                    },
+                })
             }
         }
-        let voxels = dims
-            .iter()
-            .try_fold(1usize, |n, d| n.checked_mul(*d))
-            .filter(|t| *t > 0 && *t <= VOXELS_MAX)
-            .ok_or_else(|| wrong("has no voxels, or too many".into()))?;
-        let kind = nifti.data_type().map_err(|_| damaged())?;
-        let start = f64::from(nifti.vox_offset);
-        if !((352.0..=1e9).contains(&start) && start.fract() == 0.0) {
+    }
+
+    /// A header of NIfTI-2 (https://nifti.nimh.nih.gov/nifti-2): the fields of NIfTI-1 at other places, wider.
+    fn of_two(which: &'static str, bytes: &[u8]) -> Result<Self, MaskError> {
+        let wrong = |what: &str| MaskError {
+            which,
+            what: what.into(),
+        };
+        let damaged = "is damaged or no NIfTI file in one piece; write it anew as .nii or .nii.gz";
+        // What follows the magic shows whether a transfer as text has changed the ends of lines.
+        if bytes.get(8..12) != Some(b"\r\n\x1a\n") {
             return Err(wrong(
-                "says that its voxels begin where they cannot (vox_offset); write it anew".into(),
+                "is damaged: it was sent as text, not as bytes; copy it anew",
             ));
         }
+        let fields = Fields {
+            bytes,
+            big_endian: bytes.starts_with(&540u32.to_be_bytes()),
+        };
+        let read = || -> Option<(Vec<u64>, i16, Self)> {
+            let dim: Option<Vec<u64>> = (0..8)
+                .map(|n| fields.i64(16 + 8 * n).and_then(|d| u64::try_from(d).ok()))
+                .collect();
+            let [slope, shift] = fields.f64(176)?;
+            let start = fields.i64(168)?;
+            let header = Self {
+                which,
+                big_endian: fields.big_endian,
+                kind: NiftiType::Uint8,
+                dims: [0; 3],
+                voxels: 0,
+                offset: usize::try_from(start).unwrap_or(0),
+                slope,
+                shift,
+                units: i64::from(fields.i32(500)?),
+                form: Form {
+                    qform_code: i64::from(fields.i32(344)?),
+                    sform_code: i64::from(fields.i32(348)?),
+                    pixdim: fields.f64(104)?,
+                    quatern: fields.f64(352)?,
+                    qoffset: fields.f64(376)?,
+                    srow: [fields.f64(400)?, fields.f64(432)?, fields.f64(464)?],
+                },
+            };
+            Some((dim?, fields.i16(12)?, header))
+        };
+        let (dim, kind, header) = read().ok_or_else(|| wrong(damaged))?;
+        let (dims, voxels) = size(which, &dim)?;
+        let kind = num_kind(kind).ok_or_else(|| wrong(damaged))?;
         Ok(Self {
-            which,
-            nifti,
             kind,
             dims,
             voxels,
-            offset: start as usize,
+            offset: offset(which, header.offset as f64, 544.0)?,
+            ..header
         })
     }
 
@@ -311,6 +432,55 @@ impl Header {
                 what: format!("holds more than {} GiB", MASK_BYTES_MAX >> 30),
             })
     }
+}
+
+/// The three dimensions that a header's `dim` states, and how many voxels they hold.
+fn size(which: &'static str, dim: &[u64]) -> Result<([usize; 3], usize), MaskError> {
+    let wrong = |what: &str| MaskError {
+        which,
+        what: what.into(),
+    };
+    let rank = dim.first().copied().unwrap_or(0);
+    if !(2..=7).contains(&rank) {
+        return Err(wrong(
+            "is damaged or no NIfTI file in one piece; write it anew as .nii or .nii.gz",
+        ));
+    }
+    let mut dims = [1usize; 3];
+    for (n, size) in dim.iter().skip(1).take(rank as usize).enumerate() {
+        match dims.get_mut(n) {
+            Some(slot) => *slot = usize::try_from(*size).unwrap_or(usize::MAX),
+            None if *size <= 1 => {}
+            None => return Err(wrong("has more than three dimensions; give one volume")),
+        }
+    }
+    let voxels = dims
+        .iter()
+        .try_fold(1usize, |n, d| n.checked_mul(*d))
+        .filter(|t| *t > 0 && *t <= VOXELS_MAX)
+        .ok_or_else(|| wrong("has no voxels, or too many"))?;
+    Ok((dims, voxels))
+}
+
+/// Where the voxels begin, as a header says it; not before `least`, where the header ends.
+fn offset(which: &'static str, start: f64, least: f64) -> Result<usize, MaskError> {
+    if (least..=1e9).contains(&start) && start.fract() == 0.0 {
+        Ok(start as usize)
+    } else {
+        Err(MaskError {
+            which,
+            what: "says that its voxels begin where they cannot (vox_offset); write it anew".into(),
+        })
+    }
+}
+
+/// The type of a code of `datatype`, the same in both versions.
+fn num_kind(code: i16) -> Option<NiftiType> {
+    let header = nifti::NiftiHeader {
+        datatype: code,
+        ..Default::default()
+    };
+    header.data_type().ok()
 }
 
 /// Says which labels count where that is not plain.
@@ -356,10 +526,7 @@ impl Placed {
             inflate.take(rest).read_to_end(&mut out).map_err(damaged)?;
             return Self::nifti(which, &out, label);
         }
-        if bytes
-            .get(344..348)
-            .is_some_and(|m| m == b"n+1\0" || m == b"ni1\0")
-        {
+        if Version::of(bytes).is_some() {
             return Self::nifti(which, bytes, label);
         }
         Self::segmentation(which, bytes, label)
@@ -376,7 +543,7 @@ impl Placed {
             .transpose()
             .map_err(|_| wrong("has no segment of that number".into()))?;
         let instance = Instance::parse(bytes)
-            .map_err(|e| wrong(format!("is neither NIfTI-1 nor a DICOM segmentation ({e})")))?;
+            .map_err(|e| wrong(format!("is neither NIfTI in one file (of a pair .hdr and .img write one .nii) nor a DICOM segmentation ({e})")))?;
         let mask = read_segmentation(&instance, segment)
             .map_err(|e| wrong(format!("cannot be used: {e}")))?;
         let mut notes = Vec::new();
@@ -425,7 +592,7 @@ impl Placed {
         let mut at = Vec::new();
         for h in &heights {
             let place = (h - first) / step;
-            if (place - place.round()).abs() > SHIFT_MAX * 5.0 || place > 1e5 {
+            if (place - place.round()).abs() > SHIFT_MAX * 5.0 || place > SLICES_MAX {
                 return Err(wrong(
                     "has slices at irregular distances; resample it to one grid".into(),
                 ));
@@ -462,16 +629,10 @@ impl Placed {
         let raw = bytes.get(header.offset..end).ok_or_else(|| {
             wrong("is cut off: it holds fewer voxels than its header says; copy it anew".into())
         })?;
-        let volume =
-            InMemNiftiVolume::from_reader(raw, &header.nifti).map_err(|_| header.damaged())?;
-        let (slope, shift) = if header.nifti.scl_slope == 0.0 || !header.nifti.scl_slope.is_finite()
-        {
+        let (slope, shift) = if header.slope == 0.0 || !header.slope.is_finite() {
             (1.0, 0.0)
         } else {
-            (
-                f64::from(header.nifti.scl_slope),
-                f64::from(header.nifti.scl_inter),
-            )
+            (header.slope, header.shift)
         };
         let mut notes = Vec::new();
         // A mask holds labels. A probability map says nothing until a threshold is chosen, which is a
@@ -496,11 +657,17 @@ impl Placed {
         };
         macro_rules! mask {
             ($t:ty) => {
-                volume
-                    .into_nifti_typed_data::<$t>()
-                    .map_err(|_| header.damaged())?
+                raw.as_chunks::<{ size_of::<$t>() }>()
+                    .0
                     .iter()
-                    .map(|v| inside(*v as f64))
+                    .map(|bytes| {
+                        let v = if header.big_endian {
+                            <$t>::from_be_bytes(*bytes)
+                        } else {
+                            <$t>::from_le_bytes(*bytes)
+                        };
+                        inside(v as f64)
+                    })
                     .collect::<Vec<bool>>()
             };
         }
@@ -529,7 +696,7 @@ impl Placed {
         if voxels.len() != header.voxels {
             return Err(header.damaged());
         }
-        let unit_mm = match header.nifti.xyzt_units & 7 {
+        let unit_mm = match header.units & 7 {
             1 => 1000.0,
             3 => 0.001,
             2 => 1.0,
@@ -540,7 +707,7 @@ impl Placed {
                 1.0
             }
         };
-        let columns = affine(&header.nifti).map(|c| c.map(|v| v * unit_mm));
+        let columns = affine(&header.form).map(|c| c.map(|v| v * unit_mm));
         let mut axes = [[0.0; 3]; 3];
         let mut spacing = [0.0; 3];
         for ((axis, step), column) in axes.iter_mut().zip(spacing.iter_mut()).zip(columns.iter()) {
@@ -586,27 +753,19 @@ impl Placed {
 }
 
 /// The columns of a NIfTI header's transform and its origin, in LPS: the sform where there is one,
-/// else the qform, else the voxel sizes alone (NIfTI-1, methods 3, 2 and 1).
-fn affine(header: &nifti::NiftiHeader) -> [[f64; 3]; 4] {
-    let p = header.pixdim.map(f64::from);
-    let ras: [[f64; 3]; 4] = if header.sform_code > 0 {
-        let (x, y, z) = (
-            header.srow_x.map(f64::from),
-            header.srow_y.map(f64::from),
-            header.srow_z.map(f64::from),
-        );
+/// else the qform, else the voxel sizes alone (methods 3, 2 and 1 of the standard).
+fn affine(form: &Form) -> [[f64; 3]; 4] {
+    let p = form.pixdim;
+    let ras: [[f64; 3]; 4] = if form.sform_code > 0 {
+        let [x, y, z] = form.srow;
         [
             [x[0], y[0], z[0]],
             [x[1], y[1], z[1]],
             [x[2], y[2], z[2]],
             [x[3], y[3], z[3]],
         ]
-    } else if header.qform_code > 0 {
-        let (b, c, d) = (
-            f64::from(header.quatern_b),
-            f64::from(header.quatern_c),
-            f64::from(header.quatern_d),
-        );
+    } else if form.qform_code > 0 {
+        let [b, c, d] = form.quatern;
         let a = (1.0 - b * b - c * c - d * d).max(0.0).sqrt();
         let flip = if p[0] < 0.0 { -1.0 } else { 1.0 };
         [
@@ -625,11 +784,7 @@ fn affine(header: &nifti::NiftiHeader) -> [[f64; 3]; 4] {
                 2.0 * (c * d - a * b) * p[3] * flip,
                 (a * a + d * d - b * b - c * c) * p[3] * flip,
             ],
-            [
-                f64::from(header.quatern_x),
-                f64::from(header.quatern_y),
-                f64::from(header.quatern_z),
-            ],
+            form.qoffset,
         ]
     } else {
         [

@@ -103,6 +103,26 @@ pub struct Watched {
     pub known_at: u64,
 }
 
+/// When decisions are read: what was alarmed about before is not alarmed about again.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Times {
+    /// The first record after the last reading.
+    pub since: u64,
+    /// The month of the last reading, such as `2026-11`; none where there was none.
+    pub last: Option<String>,
+    /// The month of this reading.
+    pub now: String,
+}
+
+/// The month that is not over when a chart of months is read.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct OpenMonth {
+    /// The month, such as `2026-11`.
+    pub month: String,
+    /// Whether its point lies beyond the limits so far.
+    pub beyond: bool,
+}
+
 /// What one monitor shows.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Reading {
@@ -118,8 +138,13 @@ pub struct Reading {
     pub value: Option<f64>,
     /// Where it alarms.
     pub limit: Option<f64>,
-    /// Whether it alarms. A chart alarms for what came since the last reading.
+    /// Whether it alarms. A chart alarms for what came since the last reading; a chart of months (the p-chart)
+    /// only for months that are over. A month that is read before its end is one of many looks at growing
+    /// counts: it would alarm more often than the chart is designed to, and again at each reading. What must
+    /// be seen within the month is watched by a chart that takes decisions one by one, such as a CUSUM.
     pub alarm: bool,
+    /// Of a chart of months: the month that is still open. Its point is shown, and is provisional.
+    pub open: Option<OpenMonth>,
     /// Record of the latest decision that made a chart alarm.
     pub alarmed_at: Option<u64>,
     /// Expected false alarms each year by the chart's design, where it has one.
@@ -276,8 +301,7 @@ impl Watched {
     }
 }
 
-/// Reads every monitor over the decisions in use, in order. `since` is the first record after the last
-/// reading: what a chart alarmed about before is not alarmed about again.
+/// Reads every monitor over the decisions in use, in order.
 ///
 /// # Errors
 /// When a watch's settings do not fit its statistic.
@@ -286,12 +310,12 @@ pub fn readings(
     file: &str,
     used: &[Watched],
     validated: &[Watched],
-    since: u64,
+    times: &Times,
 ) -> Result<Vec<Reading>, MonitorError> {
     design
         .watch
         .iter()
-        .map(|w| reading(design, file, w, used, validated, since))
+        .map(|w| reading(design, file, w, used, validated, times))
         .collect()
 }
 
@@ -301,7 +325,7 @@ fn reading(
     watch: &Watch,
     used: &[Watched],
     validated: &[Watched],
-    since: u64,
+    times: &Times,
 ) -> Result<Reading, MonitorError> {
     let entry = watch.entry(file)?;
     let has = |role: &str| entry.roles.iter().any(|r| r.name == role);
@@ -315,14 +339,15 @@ fn reading(
         limit: watch.alarm_at_least.or(watch.alarm_at_most),
         alarm: false,
         alarmed_at: None,
+        open: None,
         false_alarms_per_year: false_alarms(design, watch),
         unjudged: false,
         answer: None,
         not_estimable: None,
     };
     let chart = watch.statistic.starts_with("monitor-");
-    // Which decision stands behind each observation: of a period, its last.
-    let mut behind: Vec<u64> = Vec::new();
+    // Which decision stands behind each observation: of a month, its last, with the month.
+    let mut behind: Vec<(u64, Option<&str>)> = Vec::new();
     let number = |w: &Watched| match watch.of {
         Of::Probability => w.probability,
         of => w.event(of).map(|e| f64::from(u8::from(e))),
@@ -365,7 +390,7 @@ fn reading(
                 out.n += 1;
             }
         }
-        behind = months.values().map(|m| m.2).collect();
+        behind = months.iter().map(|(k, m)| (m.2, Some(*k))).collect();
         let (events, total) = months.values().map(|m| (m.0, m.1)).unzip();
         vec![
             ("events".into(), "events".into(), Column::Real(events)),
@@ -373,7 +398,7 @@ fn reading(
         ]
     } else {
         let seen: Vec<&Watched> = used.iter().filter(|w| number(w).is_some()).collect();
-        behind = seen.iter().map(|w| w.known_at).collect();
+        behind = seen.iter().map(|w| (w.known_at, None)).collect();
         out.n = seen.len();
         let role = ["outcome", "overridden", "value", "probability"]
             .into_iter()
@@ -413,7 +438,7 @@ fn reading(
             settings.push(("target".into(), rate.to_string()));
         }
     }
-    let answer = match Sample::new(entry, columns, &settings).and_then(|s| (entry.run)(&s)) {
+    let mut answer = match Sample::new(entry, columns, &settings).and_then(|s| (entry.run)(&s)) {
         Ok(answer) => answer,
         Err(StatisticsError::NotEstimable(reason)) => {
             out.not_estimable = Some(reason);
@@ -434,7 +459,7 @@ fn reading(
     out.value = found.value;
     out.not_estimable.clone_from(&found.not_estimable);
     if chart && name == "alarms" {
-        let alarms: Vec<u64> = answer
+        let signals: Vec<(u64, Option<&str>)> = answer
             .tables
             .iter()
             .filter(|t| t.name == "alarms")
@@ -446,8 +471,36 @@ fn reading(
                 _ => None,
             })
             .collect();
-        out.alarmed_at = alarms.last().copied();
-        out.alarm = alarms.iter().any(|i| *i >= since);
+        let is_open = |month: Option<&str>| month.is_some_and(|m| m >= times.now.as_str());
+        out.open = behind
+            .last()
+            .filter(|(_, m)| is_open(*m))
+            .and_then(|(_, m)| {
+                Some(OpenMonth {
+                    month: (*m)?.to_owned(),
+                    beyond: signals.iter().any(|(_, m)| is_open(*m)),
+                })
+            });
+        let alarms: Vec<(u64, Option<&str>)> =
+            signals.into_iter().filter(|(_, m)| !is_open(*m)).collect();
+        out.alarmed_at = alarms.last().map(|(i, _)| *i);
+        // A month that was open at the last reading is new, however old its decisions.
+        let was_open = |month: Option<&str>| {
+            month
+                .zip(times.last.as_deref())
+                .is_some_and(|(m, last)| m >= last)
+        };
+        out.alarm = alarms
+            .iter()
+            .any(|(i, m)| *i >= times.since || was_open(*m));
+        if let Some(open) = &out.open {
+            out.value = Some(alarms.len() as f64);
+            answer.notes.push(format!(
+                "{} is not over: its point is provisional{}, and alarms only once the month is over",
+                open.month,
+                if open.beyond { " and beyond its limits so far" } else { "" }
+            ));
+        }
     } else {
         out.alarm = found.value.is_some_and(|v| {
             watch.alarm_at_least.is_some_and(|l| v >= l)

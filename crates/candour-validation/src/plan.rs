@@ -10,6 +10,7 @@ use serde::Serialize;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
+use crate::analysis::means;
 use crate::checklist::Checklist;
 use crate::table::distance;
 
@@ -366,6 +367,7 @@ impl Plan {
         let mut reader = Reader {
             text,
             faults: Vec::new(),
+            declared: Declared::default(),
         };
         let plan = reader.plan(file, Digest::of(bytes), root.get_ref());
         if reader.faults.is_empty() {
@@ -443,6 +445,17 @@ type Node<'a> = Spanned<DeValue<'a>>;
 struct Reader<'a> {
     text: &'a str,
     faults: Vec<PlanFault>,
+    declared: Declared,
+}
+
+/// What endpoints a plan declares, faulty ones among them: what is said of a faulty one elsewhere is not a fault of its
+/// own.
+#[derive(Default)]
+struct Declared {
+    ids: BTreeSet<String>,
+    faulty: BTreeSet<String>,
+    /// An endpoint whose id cannot be read: any name may be its.
+    nameless: bool,
 }
 
 impl Reader<'_> {
@@ -689,7 +702,7 @@ impl Reader<'_> {
         let amends = self.amendment(root);
         let report = self.report(root);
         let data = self.data(root);
-        let handling = self.handling(root);
+        let handling = self.handling(root, &data);
         let (mut level, mut seed, mut replicates) = (0.95, 1, 2000);
         if let Some((table, at)) = self.table(root, "statistics") {
             self.only("[statistics]", table, &["level", "seed", "replicates"]);
@@ -697,7 +710,10 @@ impl Reader<'_> {
                 if v > 0.0 && v < 1.0 {
                     level = v;
                 } else {
-                    self.fault(at, "`level` lies outside 0 to 1; write level = 0.95");
+                    self.fault(
+                        place(table, "level", at),
+                        "`level` lies outside 0 to 1; write level = 0.95",
+                    );
                 }
             }
             seed = self.whole(table, "seed", 0, u64::MAX).unwrap_or(seed);
@@ -707,7 +723,7 @@ impl Reader<'_> {
         }
         let segmentation = self.segmentation(root);
         let endpoints = self.endpoints(root, &data);
-        let subgroups = self.subgroups(root, &endpoints);
+        let subgroups = self.subgroups(root);
         let multiplicity = self.multiplicity(root, &endpoints);
         let mut site = Site {
             minimum_cell: 5,
@@ -716,11 +732,12 @@ impl Reader<'_> {
         };
         if let Some((table, _)) = self.table(root, "site") {
             self.only("[site]", table, &["minimum_cell", "bins", "low", "high"]);
+            let before = self.faults.len();
             site.range = (
                 self.number(table, "low").unwrap_or(0.0),
                 self.number(table, "high").unwrap_or(1.0),
             );
-            if site.range.0 >= site.range.1 {
+            if site.range.0 >= site.range.1 && self.faults.len() == before {
                 self.fault(
                     root.get("site").map_or(0, |n| n.span().start),
                     "`low` is not below `high`",
@@ -764,7 +781,7 @@ impl Reader<'_> {
             Err(_) if of.is_empty() => None,
             Err(_) => {
                 self.fault(
-                    at,
+                    place(table, "of", at),
                     "`of` is no digest; write of = \"sha256:\" and 64 hex digits",
                 );
                 None
@@ -775,10 +792,9 @@ impl Reader<'_> {
     fn report(&mut self, root: &DeTable<'_>) -> BTreeMap<String, Text> {
         let mut out = BTreeMap::new();
         let Some((table, _)) = self.table(root, "report") else {
-            self.fault(
-                0,
-                "[report] is missing; it holds at least target_population and reference_standard",
-            );
+            if root.get("report").is_none() {
+                self.fault(0, "[report] is missing; it holds at least target_population and reference_standard");
+            }
             return out;
         };
         let known: Vec<&str> = Checklist::keys().collect();
@@ -819,10 +835,12 @@ impl Reader<'_> {
             include: BTreeMap::new(),
         };
         let Some((table, at)) = self.table(root, "data") else {
-            self.fault(
-                0,
-                "[data] is missing; it names the key and the cluster (usually the patient)",
-            );
+            if root.get("data").is_none() {
+                self.fault(
+                    0,
+                    "[data] is missing; it names the key and the cluster (usually the patient)",
+                );
+            }
             return out;
         };
         self.only(
@@ -843,7 +861,7 @@ impl Reader<'_> {
         out.key = self.words(table, "key").unwrap_or_default();
         out.cluster = self.string(table, "cluster").map(|t| t.text);
         out.independent = self.string(table, "independent").map(|t| t.text);
-        match (&out.cluster, &out.independent) {
+        match (table.get("cluster"), table.get("independent")) {
             (None, None) => self.fault(at, "neither `cluster` nor `independent`; name the column of the patient, or say why rows are independent: independent = \"one row for each patient\""),
             (Some(_), Some(_)) => self.fault(at, "both `cluster` and `independent`; keep one"),
             _ => {}
@@ -857,14 +875,17 @@ impl Reader<'_> {
         if let Some(words) = self.words(table, "missing") {
             out.missing = words;
         }
-        let both: Vec<String> = out
-            .positive
-            .iter()
-            .filter(|w| out.negative.contains(w))
-            .cloned()
-            .collect();
-        if !both.is_empty() {
+        // Words are compared as cells are: capitals do not matter, and 1.0 is 1.
+        let shared = |a: &[String], b: &[String]| a.iter().any(|v| b.iter().any(|w| means(v, w)));
+        if shared(&out.positive, &out.negative) {
+            let at = place(table, "negative", place(table, "positive", at));
             self.fault(at, "a word means positive and negative at once");
+        }
+        for (key, words) in [("positive", &out.positive), ("negative", &out.negative)] {
+            if shared(words, &out.missing) {
+                let at = place(table, "missing", place(table, key, at));
+                self.fault(at, format!("a word means {key} and missing at once; keep it in one of `{key}` and `missing`"));
+            }
         }
         out.exclude_unmatched = self
             .choice(table, "unmatched", &[("refuse", false), ("exclude", true)])
@@ -884,7 +905,7 @@ impl Reader<'_> {
         out
     }
 
-    fn handling(&mut self, root: &DeTable<'_>) -> Handling {
+    fn handling(&mut self, root: &DeTable<'_>, data: &DataPlan) -> Handling {
         let mut out = Handling {
             missing: Handle::WorstCase,
             indeterminate: Handle::WorstCase,
@@ -904,6 +925,18 @@ impl Reader<'_> {
                 .unwrap_or(out.indeterminate);
             if let Some(words) = self.words(table, "indeterminate_words") {
                 out.indeterminate_words = words;
+            }
+        }
+        for (key, words) in [("positive", &data.positive), ("negative", &data.negative)] {
+            let shared = words
+                .iter()
+                .any(|v| out.indeterminate_words.iter().any(|w| means(v, w)));
+            if shared {
+                let inner = |name: &str| root.get(name).and_then(|n| n.get_ref().as_table());
+                let of_data = inner("data").map_or(0, |t| place(t, key, 0));
+                let at =
+                    inner("handling").map_or(of_data, |t| place(t, "indeterminate_words", of_data));
+                self.fault(at, format!("a word means {key} and indeterminate at once; keep it in one of `data.{key}` and `handling.indeterminate_words`"));
             }
         }
         out
@@ -955,8 +988,21 @@ impl Reader<'_> {
         if list.is_empty() {
             self.fault(0, "no [[endpoint]]; a plan names at least one: id, statistic, its columns, and a goal");
         }
+        self.declared.nameless = list.is_empty();
         for (table, at) in list {
-            if let Some(endpoint) = self.endpoint(table, at, data) {
+            let before = self.faults.len();
+            let endpoint = self.endpoint(table, at, data);
+            let id = table.get("id").and_then(|n| n.get_ref().as_str());
+            match id.map(str::trim).filter(|id| !id.is_empty()) {
+                Some(id) => {
+                    self.declared.ids.insert(id.to_owned());
+                    if self.faults.len() > before {
+                        self.declared.faulty.insert(id.to_owned());
+                    }
+                }
+                None => self.declared.nameless = true,
+            }
+            if let Some(endpoint) = endpoint {
                 if !ids.insert(endpoint.id.clone()) {
                     self.fault(
                         at,
@@ -1010,7 +1056,7 @@ impl Reader<'_> {
         } else {
             self.choice(table, "missing", &Handle::WORDS)
         };
-        if weight == Weight::Primary && goal.is_some() && rationale.is_empty() {
+        if weight == Weight::Primary && goal.is_some() && table.get("rationale").is_none() {
             self.fault(at, "a primary endpoint with a goal needs `rationale`: why this goal is clinically enough");
         }
         let include = self.include(table, "include");
@@ -1047,6 +1093,7 @@ impl Reader<'_> {
         self.only(&format!("an endpoint of `{}`", entry.id), table, &known);
         let mut columns = Vec::new();
         for role in entry.roles {
+            let before = self.faults.len();
             // `weight` is how much the endpoint claims; lesion weights are given without a plan.
             match table.get(role.name).filter(|_| role.name != "weight") {
                 Some(node) => {
@@ -1067,7 +1114,7 @@ impl Reader<'_> {
                 Need::Optional => given <= 1,
                 Need::Many(least) => given >= least,
             };
-            if !fits {
+            if !fits && self.faults.len() == before {
                 self.fault(
                     at,
                     format!(
@@ -1150,7 +1197,13 @@ impl Reader<'_> {
         }
     }
 
-    fn subgroups(&mut self, root: &DeTable<'_>, endpoints: &[Endpoint]) -> Vec<Subgroup> {
+    fn known_endpoint(&mut self, id: &str, at: usize) {
+        if !self.declared.nameless && !self.declared.ids.contains(id) {
+            self.fault(at, format!("no endpoint is called `{}`", short(id)));
+        }
+    }
+
+    fn subgroups(&mut self, root: &DeTable<'_>) -> Vec<Subgroup> {
         let mut out = Vec::new();
         for (table, at) in self.list(root, "subgroup") {
             self.only(
@@ -1165,10 +1218,9 @@ impl Reader<'_> {
                 "name the column whose levels are compared",
             );
             let named = self.words(table, "endpoints").unwrap_or_default();
+            let of_names = place(table, "endpoints", at);
             for id in &named {
-                if !endpoints.iter().any(|e| e.id == *id) {
-                    self.fault(at, format!("no endpoint is called `{}`", short(id)));
-                }
+                self.known_endpoint(id, of_names);
             }
             out.push(Subgroup {
                 title: self
@@ -1193,7 +1245,7 @@ impl Reader<'_> {
             .filter(|e| e.weight == Weight::Primary && e.goal.is_some())
             .count();
         let Some((table, at)) = self.table(root, "multiplicity") else {
-            if decisive > 1 {
+            if decisive > 1 && root.get("multiplicity").is_none() {
                 self.fault(0, "several primary endpoints with goals and no [multiplicity]; say method = \"co-primary\" (all must be met), \"fixed-sequence\", \"holm\", \"hochberg\" or \"bonferroni\"");
             }
             return out;
@@ -1208,37 +1260,49 @@ impl Reader<'_> {
             );
         }
         out.order = self.words(table, "order").unwrap_or_default();
+        let of_order = place(table, "order", at);
         let mut seen = BTreeSet::new();
         for id in &out.order {
             match endpoints.iter().find(|e| e.id == *id) {
-                None => self.fault(at, format!("no endpoint is called `{}`", short(id))),
+                None => self.known_endpoint(id, of_order),
+                Some(e) if e.goal.is_none() && self.declared.faulty.contains(&e.id) => {}
                 Some(e) if e.goal.is_none() => {
                     self.fault(
-                        at,
+                        of_order,
                         format!("`{}` has no goal, so it cannot be tested", short(id)),
                     );
                 }
-                Some(_) if !seen.insert(id) => {
-                    self.fault(at, format!("`{}` stands twice in the order", short(id)))
-                }
+                Some(_) if !seen.insert(id) => self.fault(
+                    of_order,
+                    format!("`{}` stands twice in the order", short(id)),
+                ),
                 Some(_) => {}
             }
         }
         if !out.order.is_empty() {
             for e in endpoints {
                 if e.weight == Weight::Primary && e.goal.is_some() && !out.order.contains(&e.id) {
-                    self.fault(at, format!("`{}` is primary with a goal and not in `order`; a claim cannot leave it out", short(&e.id)));
+                    self.fault(of_order, format!("`{}` is primary with a goal and not in `order`; a claim cannot leave it out", short(&e.id)));
                 }
             }
         }
-        if out.method == Method::FixedSequence && out.order.is_empty() {
+        if out.method == Method::FixedSequence && table.get("order").is_none_or(is_empty_list) {
             self.fault(
-                at,
+                of_order,
                 "a fixed sequence needs `order`: the endpoints in the order of testing",
             );
         }
         out
     }
+}
+
+/// Where the value of a key stands; `otherwise` where there is none.
+fn place(table: &DeTable<'_>, key: &str, otherwise: usize) -> usize {
+    table.get(key).map_or(otherwise, |n| n.span().start)
+}
+
+fn is_empty_list(node: &Node<'_>) -> bool {
+    matches!(node.get_ref(), DeValue::Array(items) if items.is_empty())
 }
 
 /// A whole number of TOML in decimal digits, whatever its base.

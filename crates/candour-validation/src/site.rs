@@ -13,7 +13,7 @@ use candour_statistics::distribution::two_sided_z;
 use candour_statistics::{Answer, Interval, Number, StatisticsError};
 use serde::{Deserialize, Serialize};
 
-use crate::analysis::{Analysis, AnalysisError, prepared};
+use crate::analysis::{Analysis, AnalysisError, Prepared, prepared};
 use crate::plan::{Endpoint, Plan};
 use crate::table::Table;
 
@@ -137,6 +137,11 @@ pub struct Sums {
 
 /// Makes the summary of a site from its analysis.
 ///
+/// No count below the plan's `minimum_cell` leaves the site, nor any two numbers of rows whose difference is
+/// one: where the rows of two endpoints differ by fewer than `minimum_cell`, in all or within a class of the same
+/// reference standard, the one with more rows is told and all of the other is withheld (that it is withheld
+/// tells no more than a suppressed cell does). Differences of more than two endpoints are not looked for.
+///
 /// # Errors
 /// When an endpoint cannot be computed, or the site's name is empty or long.
 pub fn summarise(
@@ -154,6 +159,7 @@ pub fn summarise(
         ));
     }
     let mut endpoints = Vec::new();
+    let mut behind = Vec::new();
     for (endpoint, result) in plan.endpoints.iter().zip(&analysis.endpoints) {
         let Some(entry) = endpoint.entry() else {
             continue;
@@ -166,7 +172,9 @@ pub fn summarise(
             ready.counted.used as u64,
             &result.number,
         ));
+        behind.push(Behind::of(&ready));
     }
+    withhold_differences(&mut endpoints, &behind, plan.site.minimum_cell);
     Ok(Summary {
         plan: plan.digest,
         site: site.to_owned(),
@@ -174,6 +182,85 @@ pub fn summarise(
         minimum_cell: plan.site.minimum_cell,
         endpoints,
     })
+}
+
+/// The rows behind what a site tells of an endpoint.
+struct Behind {
+    /// The table's rows, in order, with the class where there is a reference standard.
+    rows: Vec<(usize, Option<bool>)>,
+    /// The column of the reference standard.
+    truth: Option<String>,
+}
+
+impl Behind {
+    fn of(ready: &Prepared) -> Self {
+        let truth = ready.columns.iter().find_map(|(r, name, c)| match c {
+            Column::Binary(v) if r == "truth" => Some((name, v)),
+            _ => None,
+        });
+        let value = ready.columns.iter().find_map(|(r, _, c)| match c {
+            Column::Real(v) if r == "value" && truth.is_none() => Some(v),
+            _ => None,
+        });
+        let rows = ready.rows.iter().enumerate();
+        Self {
+            rows: rows
+                .filter(|(at, _)| value.is_none_or(|v| v.get(*at).is_some_and(|x| !x.is_nan())))
+                .map(|(at, row)| (*row, truth.and_then(|(_, t)| t.get(at)).copied()))
+                .collect(),
+            truth: truth.map(|(name, _)| name.clone()),
+        }
+    }
+
+    /// Whether the rows that are here and not there, or those of a class among them, are a small cell.
+    fn beyond(&self, other: &Self, small: impl Fn(u64) -> bool) -> bool {
+        let mut there = other.rows.iter().map(|(row, _)| row).peekable();
+        let (mut all, mut positive) = (0, 0);
+        for (row, class) in &self.rows {
+            while there.next_if(|r| *r < row).is_some() {}
+            if there.peek() != Some(&row) {
+                all += 1;
+                positive += u64::from(*class == Some(true));
+            }
+        }
+        let classes = self.truth.is_some() && self.truth == other.truth;
+        small(all) || (classes && (small(positive) || small(all - positive)))
+    }
+}
+
+/// Withholds endpoints whose rows differ from those of a larger one by a small cell.
+fn withhold_differences(endpoints: &mut [EndpointSummary], behind: &[Behind], least: u64) {
+    let small = |n: u64| n > 0 && n < least;
+    let mut order: Vec<usize> = (0..behind.len()).collect();
+    order.sort_by_key(|i| std::cmp::Reverse(behind.get(*i).map_or(0, |b| b.rows.len())));
+    let mut told: Vec<&Behind> = Vec::new();
+    for i in order {
+        let (Some(out), Some(own)) = (endpoints.get_mut(i), behind.get(i)) else {
+            continue;
+        };
+        if out.n.is_none() {
+            continue;
+        }
+        if told
+            .iter()
+            .any(|t| t.beyond(own, small) || own.beyond(t, small))
+        {
+            *out = EndpointSummary {
+                id: out.id.clone(),
+                n: None,
+                estimate: None,
+                counts: None,
+                histogram: None,
+                sums: None,
+                withheld: vec![format!(
+                    "everything: its rows differ from those of another endpoint by 1 to {} rows, in all or of a class, which a difference of counts would tell",
+                    least.saturating_sub(1)
+                )],
+            };
+        } else if !told.iter().any(|t| t.rows == own.rows) {
+            told.push(own);
+        }
+    }
 }
 
 fn tell(
@@ -295,8 +382,13 @@ fn tell(
         }
     } else if let Some(value) = real("value") {
         let known: Vec<f64> = value.iter().copied().filter(|v| !v.is_nan()).collect();
+        // Rows without a value are not in the statistic; beside the rows in all they would tell how many lack one.
+        out.n = Some(known.len() as u64);
         if (known.len() as u64) < least {
-            out.withheld.push("sums: few rows have a value".into());
+            out.n = None;
+            hidden = true;
+            out.withheld
+                .push(format!("everything: fewer than {least} rows have a value"));
         } else {
             out.sums = Some(Sums {
                 n: known.len() as u64,

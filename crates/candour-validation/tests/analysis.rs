@@ -11,7 +11,7 @@
 use std::collections::BTreeMap;
 
 use candour_record::Digest;
-use candour_statistics::Number;
+use candour_statistics::{Number, catalogue};
 use candour_validation::analysis::{
     Analysis, AnalysisError, Counted, DataFile, analyse, assemble, single,
 };
@@ -1009,6 +1009,173 @@ fn the_same_plan_and_data_give_the_same_bytes_on_any_number_of_threads() {
     assert!(first.contains(&plan.digest.to_string()));
 }
 
+/// The notes of one look, as on the command line.
+fn noted(
+    statistic: &str,
+    columns: &[(&str, &str)],
+    settings: &[(&str, &str)],
+    table: &Table,
+) -> Vec<String> {
+    let (plan, endpoint) = bare(statistic, columns, settings);
+    single(&plan, table, &endpoint).unwrap().0.unwrap().notes
+}
+
+fn bare(statistic: &str, columns: &[(&str, &str)], settings: &[(&str, &str)]) -> (Plan, Endpoint) {
+    let words = |w: &[&str]| w.iter().map(|s| (*s).to_owned()).collect::<Vec<_>>();
+    let pairs = |list: &[(&str, &str)]| {
+        list.iter()
+            .map(|(a, b)| ((*a).to_owned(), (*b).to_owned()))
+            .collect::<Vec<_>>()
+    };
+    let plan = Plan::bare(
+        DataPlan {
+            key: Vec::new(),
+            file_keys: Vec::new(),
+            cluster: None,
+            independent: None,
+            positive: words(&["cancer"]),
+            negative: words(&["healthy"]),
+            missing: words(&["NA"]),
+            exclude_unmatched: false,
+            include: BTreeMap::new(),
+        },
+        Handling {
+            missing: Handle::Refuse,
+            indeterminate: Handle::Refuse,
+            indeterminate_words: words(&["unclear"]),
+        },
+    );
+    let endpoint = Endpoint {
+        id: "e".into(),
+        line: 0,
+        title: "e".into(),
+        weight: Weight::Exploratory,
+        statistic: statistic.into(),
+        number: None,
+        columns: pairs(columns),
+        settings: pairs(settings),
+        goal: None,
+        rationale: String::new(),
+        include: BTreeMap::new(),
+        missing: None,
+    };
+    (plan, endpoint)
+}
+
+fn scored() -> Table {
+    let mut text = String::from("truth,score\n");
+    for i in 0..60u32 {
+        text.push_str(&format!(
+            "{},{}\n",
+            if i * 7 % 5 < 2 { "cancer" } else { "healthy" },
+            i * 31 % 60
+        ));
+    }
+    csv("s.csv", &text)
+}
+
+#[test]
+fn settings_without_effect_are_noted() {
+    let table = scored();
+    let columns = [("truth", "truth"), ("score", "score")];
+    let idle = |settings: &[(&str, &str)]| -> Vec<String> {
+        noted("roc-auc", &columns, settings, &table)
+            .into_iter()
+            .filter(|n| n.contains("has no effect here"))
+            .collect()
+    };
+    // DeLong's variance draws nothing.
+    let delong = idle(&[("seed", "3"), ("replicates", "500")]);
+    assert_eq!(
+        delong,
+        [
+            "`seed` was given and has no effect here",
+            "`replicates` was given and has no effect here"
+        ]
+    );
+    assert_eq!(idle(&[("level", "0.9")]), [""; 0]);
+    assert_eq!(idle(&[]), [""; 0]);
+    // A bootstrap does.
+    assert_eq!(
+        idle(&[
+            ("interval", "bootstrap"),
+            ("seed", "3"),
+            ("replicates", "500")
+        ]),
+        [""; 0]
+    );
+    // Specificities are those of a band, and there is none.
+    let curve = |settings: &[(&str, &str)]| noted("roc-auc", &columns, settings, &table).join(" ");
+    assert!(
+        curve(&[("specificities", "0.5,0.9")])
+            .contains("`specificities` was given and has no effect here")
+    );
+    assert!(
+        !curve(&[("specificities", "0.5,0.9"), ("band", "pointwise")])
+            .contains("`specificities` was")
+    );
+}
+
+#[test]
+fn what_a_plan_says_for_all_is_not_noted_and_what_an_endpoint_says_is() {
+    let table = csv(
+        "p.csv",
+        "truth,score\n1,0.9\n0,0.1\n1,0.4\n0,0.6\n1,0.8\n0,0.2\n",
+    );
+    let text = |own: &str| {
+        format!(
+            "[statistics]\nseed = 9\nreplicates = 300\nlevel = 0.9\n[[endpoint]]\nid = \"e\"\nstatistic = \"brier\"\ntruth = \"truth\"\nprobability = \"score\"\n{own}"
+        )
+    };
+    let notes = |own: &str| {
+        run(&plan(&text(own)), &table).endpoints[0]
+            .answer
+            .clone()
+            .unwrap()
+            .notes
+            .join(" ")
+    };
+    assert!(!notes("").contains("has no effect"));
+    assert!(notes("replicates = 500\n").contains("`replicates` was given and has no effect here"));
+}
+
+#[test]
+fn words_of_the_plan_reach_entries_that_read_words_themselves() {
+    let table = csv(
+        "w.csv",
+        "outcome,truth,result\ncancer,cancer,cancer\nhealthy,healthy,unclear\nNA,cancer,healthy\ncancer,healthy,healthy\n",
+    );
+    // Two of three known outcomes are successes, one is missing.
+    let (plan, endpoint) = bare("missing-bounds", &[("outcome", "outcome")], &[]);
+    let answer = single(&plan, &table, &endpoint).unwrap().0.unwrap();
+    let value = |name: &str| answer.number(name).unwrap().value.unwrap();
+    assert_eq!(
+        (
+            value("proportion_worst_case"),
+            value("proportion_best_case")
+        ),
+        (0.5, 0.75)
+    );
+    let (plan, endpoint) = bare(
+        "indeterminate",
+        &[("truth", "truth"), ("result", "result")],
+        &[],
+    );
+    let answer = single(&plan, &table, &endpoint).unwrap().0.unwrap();
+    assert_eq!(answer.number("indeterminate").unwrap().value, Some(0.25));
+    // The entry's own setting goes first.
+    let (plan, endpoint) = bare(
+        "missing-bounds",
+        &[("outcome", "outcome")],
+        &[("positive_words", "healthy"), ("negative_words", "cancer")],
+    );
+    let answer = single(&plan, &table, &endpoint).unwrap().0.unwrap();
+    assert_eq!(
+        answer.number("proportion_worst_case").unwrap().value,
+        Some(0.25)
+    );
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(120))]
 
@@ -1038,6 +1205,40 @@ proptest! {
         let analysis = run(&plan, &csv("p.csv", &text));
         let want = (positive > 0).then(|| f64::from(found) / f64::from(positive));
         prop_assert_eq!(number(&analysis, "sensitivity").value, want);
+    }
+
+    /// Every entry of the catalogue, on a table of words that are secret and of numbers.
+    #[test]
+    fn no_error_of_any_entry_repeats_a_cell(cells in prop::collection::vec(prop::collection::vec(0usize..9, 8), 1..14), which in any::<prop::sample::Index>(), numbers in any::<bool>()) {
+        let entries: Vec<_> = catalogue::entries().filter(|e| !e.roles.is_empty()).collect();
+        let entry = entries[which.index(entries.len())];
+        let mut text = (0..8).map(|n| format!("c{n}")).collect::<Vec<_>>().join(",");
+        for row in &cells {
+            let words: Vec<String> = row.iter().enumerate().map(|(n, cell)| {
+                let label = entry.roles.get(n).is_none_or(|r| r.kind == catalogue::Kind::Label);
+                match cell {
+                    0 if !numbers || label => format!("{SECRET}{}", row[0] % 3),
+                    1..4 if label => format!("{SECRET}{cell}"),
+                    1 => String::new(),
+                    2 => "unclear".into(),
+                    3 => "cancer".into(),
+                    4 => "healthy".into(),
+                    _ if entry.roles.get(n).is_some_and(|r| r.kind == catalogue::Kind::Binary) => ["cancer", "healthy"][cell % 2].into(),
+                    other => format!("{}", *other as f64 / 8.0),
+                }
+            }).collect();
+            text.push_str(&format!("\n{}", words.join(",")));
+        }
+        let names: Vec<String> = (0..8).map(|n| format!("c{n}")).collect();
+        let columns: Vec<(&str, &str)> = entry.roles.iter().zip(&names).map(|(r, c)| (r.name, c.as_str())).collect();
+        let given: Vec<(&str, &str)> = entry.settings.iter().filter(|s| s.name == "replicates").map(|s| (s.name, "100")).collect();
+        let (plan, endpoint) = bare(entry.id, &columns, &given);
+        let said = match single(&plan, &csv("x.csv", &text), &endpoint) {
+            Ok((Err(reason), _)) => reason,
+            Err(e) => format!("{e} {e:?}"),
+            Ok(_) => String::new(),
+        };
+        prop_assert!(!said.contains(SECRET), "{}: {}", entry.id, said);
     }
 
     #[test]

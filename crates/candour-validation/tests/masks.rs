@@ -120,6 +120,46 @@ fn the_same_masks_compare_alike_in_every_guise_of_nifti() {
 }
 
 #[test]
+fn nifti_2_reads_as_nifti_1() {
+    for prediction in ["b-nifti2.nii", "b-nifti2-big-endian.nii.gz"] {
+        as_expected("a.nii", prediction, None);
+        as_expected("a.dcm", prediction, None);
+    }
+    as_expected("a-oblique-sform.nii", "b-nifti2-mirrored-qform.nii", None);
+}
+
+#[test]
+fn damaged_headers_of_nifti_2_are_refused_in_words() {
+    let a = stored("a.nii");
+    // The ends of lines after the magic, changed as by a transfer of text.
+    refused(
+        &a,
+        &patched("b-nifti2.nii", 8, b"\n\n\x1a\n"),
+        &["was sent as text", "copy it anew"],
+    );
+    // dim[1], vox_offset and the datatype: negative, within the header, and none that there is.
+    for (at, bytes, says) in [
+        (24, (-1i64).to_le_bytes().as_slice(), "is damaged"),
+        (24, (1i64 << 40).to_le_bytes().as_slice(), "too many"),
+        (168, 352i64.to_le_bytes().as_slice(), "vox_offset"),
+        (168, (-544i64).to_le_bytes().as_slice(), "vox_offset"),
+        (12, 7i16.to_le_bytes().as_slice(), "is damaged"),
+    ] {
+        refused(&a, &patched("b-nifti2.nii", at, bytes), &[says]);
+    }
+    let whole = stored("b-nifti2.nii");
+    for keep in (1..whole.len()).step_by(37) {
+        assert!(compared(&a, &whole[..keep], None, &[]).is_err(), "{keep}");
+    }
+    // Analyze 7.5: the size of a header and no magic.
+    refused(
+        &a,
+        &patched("b.nii", 344, &[0; 4]),
+        &["the header of a pair"],
+    );
+}
+
+#[test]
 fn oblique_grids_by_sform_and_by_qform_are_one() {
     as_expected("a-oblique-sform.nii", "b-oblique-qform.nii", None);
     as_expected("a-oblique-sform.nii", "b-oblique-mirrored-qform.nii", None);
@@ -318,8 +358,12 @@ fn files_that_hold_no_mask_are_refused_in_words() {
         ("refused-colours.nii", "holds colours or complex numbers"),
         ("refused-series.nii.gz", "has more than three dimensions"),
         (
-            "refused-nifti2.nii",
-            "is neither NIfTI-1 nor a DICOM segmentation",
+            "refused-pair.hdr",
+            "is the header of a pair (.hdr and .img)",
+        ),
+        (
+            "refused-pair2.hdr",
+            "is the header of a pair (.hdr and .img)",
         ),
         ("refused-ct.dcm", "not a DICOM segmentation"),
     ] {
@@ -330,7 +374,7 @@ fn files_that_hold_no_mask_are_refused_in_words() {
     refused(
         &a,
         b"id,score\n1,2\n",
-        &["is neither NIfTI-1 nor a DICOM segmentation"],
+        &["is neither NIfTI in one file", "nor a DICOM segmentation"],
     );
 }
 
@@ -522,10 +566,18 @@ proptest! {
         let _ = compared(&b, &a, Some(1), &[]);
     }
 
-    // Capital letters are left to the hostile tests of candour-dicom: they make other value representations, some of
-    // which state lengths of gigabytes.
     #[test]
-    fn damaged_segmentations_never_panic(at in any::<prop::sample::Index>(), byte in 0u8..65) {
+    fn damaged_headers_of_nifti_2_never_panic(at in 0usize..544, byte in any::<u8>(), more in 0usize..544, other in any::<u8>()) {
+        let a = stored("a.nii");
+        let mut b = stored("b-nifti2-mirrored-qform.nii");
+        b[at] = byte;
+        b[more] = other;
+        let _ = compared(&a, &b, None, &[]);
+        let _ = compared(&b, &a, Some(1), &[]);
+    }
+
+    #[test]
+    fn damaged_segmentations_never_panic(at in any::<prop::sample::Index>(), byte in any::<u8>()) {
         let a = stored("a.nii");
         let mut b = stored("b-left-out.dcm");
         let at = at.index(b.len());

@@ -9,7 +9,7 @@
 )]
 
 use candour_validation::monitor::{
-    BUILT_IN, Monitoring, Of, Reading, ReferencePeriod, Watched, readings,
+    BUILT_IN, Monitoring, Of, Reading, ReferencePeriod, Times, Watched, readings,
 };
 use proptest::prelude::*;
 
@@ -55,7 +55,17 @@ fn decisions(from: u64, n: u64, make: impl Fn(u64, &mut Watched)) -> Vec<Watched
 }
 
 fn read(design: &Monitoring, used: &[Watched], validated: &[Watched], since: u64) -> Vec<Reading> {
-    readings(design, "m.toml", used, validated, since).unwrap_or_else(|e| panic!("{e}"))
+    readings(design, "m.toml", used, validated, &long_after(since))
+        .unwrap_or_else(|e| panic!("{e}"))
+}
+
+/// A reading when every month is over.
+fn long_after(since: u64) -> Times {
+    Times {
+        since,
+        last: None,
+        now: "2999-01".into(),
+    }
 }
 
 fn find<'a>(list: &'a [Reading], id: &str) -> &'a Reading {
@@ -341,10 +351,50 @@ fn truth_that_comes_late_alarms_when_it_is_known() {
     let d = design(
         "[[watch]]\nid = \"w\"\nof = \"error\"\nstatistic = \"monitor-cusum\"\n[watch.settings]\nkind = \"bernoulli\"\np0 = 0.1\np1 = 0.2\nh = 4.5\n",
     );
-    let before = readings(&d, "m.toml", &early, &[], 0).unwrap();
+    let before = readings(&d, "m.toml", &early, &[], &long_after(0)).unwrap();
     assert!(!before[0].alarm);
-    let after = readings(&d, "m.toml", &late, &[], 101).unwrap();
+    let after = readings(&d, "m.toml", &late, &[], &long_after(101)).unwrap();
     assert!(after[0].alarm, "{:?}", after[0].alarmed_at);
+}
+
+/// A month is judged once, when it is over: not while its counts grow, not again after.
+#[test]
+fn an_open_month_is_provisional_and_alarms_once_when_it_is_over() {
+    let d = design(
+        "[[watch]]\nid = \"w\"\nof = \"refused\"\nstatistic = \"monitor-p-chart\"\n[watch.settings]\ntarget = 0.1\n",
+    );
+    // January, 50 decisions: 5 refused, as the target says. Then February: all 20 refused, far beyond three times
+    // the standard deviation of sqrt(0.1 * 0.9 / 20).
+    let make = |n: u64| decisions(0, n, |i, w| w.refused = !(5..50).contains(&i));
+    let at = |used: &[Watched], since: u64, last: Option<&str>, now: &str| {
+        let times = Times {
+            since,
+            last: last.map(str::to_owned),
+            now: now.into(),
+        };
+        readings(&d, "m.toml", used, &[], &times).unwrap().remove(0)
+    };
+    let february = make(70);
+    let first = at(&february, 0, None, "2026-02");
+    assert!(!first.alarm);
+    assert_eq!((first.value, first.alarmed_at), (Some(0.0), None));
+    let open = first.open.unwrap();
+    assert_eq!((open.month.as_str(), open.beyond), ("2026-02", true));
+    let notes = first.answer.unwrap().notes;
+    assert!(
+        notes.iter().any(|n| n.contains("2026-02 is not over")),
+        "{notes:?}"
+    );
+    // Again within the month, and then after it, without a further decision: it alarms, once.
+    assert!(!at(&february, 71, Some("2026-02"), "2026-02").alarm);
+    let over = at(&february, 71, Some("2026-02"), "2026-03");
+    assert!(over.alarm && over.open.is_none());
+    assert_eq!(over.alarmed_at, Some(69));
+    let after = at(&february, 71, Some("2026-03"), "2026-03");
+    assert_eq!((after.alarm, after.alarmed_at), (false, Some(69)));
+    // A month within its limits so far is open and no more.
+    let quiet = at(&make(50), 0, None, "2026-01");
+    assert_eq!(quiet.open.map(|o| o.beyond), Some(false));
 }
 
 /// A device that refuses everything is not in order because its chart has no centre.
@@ -355,10 +405,10 @@ fn a_device_that_refuses_everything_does_not_pass() {
         w.call = None;
         w.probability = None;
     });
-    let list = readings(&built_in(), "b", &used, &[], 0).unwrap();
+    let list = readings(&built_in(), "b", &used, &[], &long_after(0)).unwrap();
     assert!(list[0].alarm || list[0].unjudged);
     let validated = decisions(0, 100, |_, _| {});
-    let list = readings(&built_in(), "b", &used, &validated, 0).unwrap();
+    let list = readings(&built_in(), "b", &used, &validated, &long_after(0)).unwrap();
     assert!(list[0].alarm);
 }
 
@@ -390,7 +440,7 @@ fn settings_and_numbers_that_do_not_fit_are_refused() {
         let text =
             format!("cases_per_year = 1000\nreference = \"validation\"\n[[watch]]\n{watch}\n");
         let e = Monitoring::read("m.toml", &text)
-            .and_then(|d| readings(&d, "m.toml", &used, &used, 0))
+            .and_then(|d| readings(&d, "m.toml", &used, &used, &long_after(0)))
             .unwrap_err()
             .to_string();
         assert!(
@@ -420,7 +470,7 @@ proptest! {
         bytes[at] = byte;
         if let Ok(d) = Monitoring::read("m.toml", &String::from_utf8(bytes).unwrap()) {
             let used = decisions(0, 60, |_, w| w.truth = w.call);
-            let _ = readings(&d, "m.toml", &used, &used, 0);
+            let _ = readings(&d, "m.toml", &used, &used, &long_after(0));
         }
     }
 }

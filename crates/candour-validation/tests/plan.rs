@@ -611,6 +611,7 @@ fn a_range_that_is_empty_is_refused() {
             list[0].what.contains("`level` lies outside 0 to 1"),
             "{list:?}"
         );
+        assert_eq!(list[0].line, line_of(GOOD, "level = 0.9"));
     }
 }
 
@@ -618,9 +619,92 @@ fn a_range_that_is_empty_is_refused() {
 fn a_word_that_means_positive_and_negative_is_refused() {
     one(
         &with("negative = \"benign\"", "negative = [\"benign\", \"1\"]"),
-        "[data]",
+        "negative = [\"benign\", \"1\"]",
         &["positive and negative at once"],
     );
+}
+
+/// Words are compared as cells are: capitals do not matter, and 1.0 is 1.
+#[test]
+fn a_word_that_means_a_class_and_nothing_is_refused() {
+    for (word, key) in [
+        ("BENIGN", "negative"),
+        ("malignant", "positive"),
+        ("1.0", "positive"),
+    ] {
+        let missing = format!("missing = [\"NA\", \"{word}\"]");
+        one(
+            &with("missing = []", &missing),
+            &missing,
+            &["missing at once", key],
+        );
+        let unclear = format!("indeterminate_words = [\"{word}\"]");
+        one(
+            &with("indeterminate_words = [\"unclear\"]", &unclear),
+            &unclear,
+            &["indeterminate at once", key],
+        );
+    }
+    // The words that hold where none are given count too.
+    let unclear = "negative = \"NA\"";
+    one(
+        &SHORT.replace("[data]", &format!("[data]\n{unclear}")),
+        unclear,
+        &["negative and missing at once"],
+    );
+    let unclear = "positive = \"indeterminate\"";
+    one(
+        &SHORT.replace("[data]", &format!("[data]\n{unclear}")),
+        unclear,
+        &["positive and indeterminate at once"],
+    );
+}
+
+/// What is wrong with an endpoint is said once: not again where its id is used.
+#[test]
+fn a_faulty_endpoint_has_no_follow_on_faults() {
+    // An unknown statistic of an endpoint that a subgroup names, and of one that the order of testing names.
+    for (from, to) in [
+        ("statistic = \"roc-auc\"", "statistic = \"roc-acu\""),
+        ("goal = { at_least = 0.85 }", "goal = { at_least = true }"),
+        (
+            "statistic = \"accuracy\"\nnumber = \"sensitivity\"",
+            "number = \"sensitivity\"",
+        ),
+        ("id = \"auc\"", "id = 7"),
+    ] {
+        let text = with(from, to);
+        let list = faults(&text);
+        assert!(
+            list.iter()
+                .all(|f| !f.what.contains("no endpoint is called")
+                    && !f.what.contains("has no goal, so")),
+            "{to}: {list:?}"
+        );
+        assert!(!list.is_empty());
+    }
+    // One that is declared nowhere is still named.
+    let text = with("statistic = \"roc-auc\"", "statistic = \"roc-acu\"").replace(
+        "order = [\"sensitivity\",",
+        "order = [\"nothing\", \"sensitivity\",",
+    );
+    let list = faults(&text);
+    assert!(
+        list.iter()
+            .any(|f| f.what.contains("no endpoint is called `nothing`")),
+        "{list:?}"
+    );
+    // A table or value of the wrong kind is not missing as well.
+    for (from, to) in [
+        ("cluster = \"patient\"", "cluster = 3"),
+        ("low = -1", "low = \"x\""),
+        ("truth = \"truth\"\ncall", "truth = { a = 1 }\ncall"),
+    ] {
+        if GOOD.contains(from) {
+            let list = faults(&GOOD.replacen(from, to, 1));
+            assert_eq!(list.len(), 1, "{list:?}");
+        }
+    }
 }
 
 #[test]
@@ -721,7 +805,11 @@ fn a_subgroup_of_an_endpoint_that_is_not_there_is_refused() {
         "endpoints = [\"auc\", \"sensitivity\"]",
         "endpoints = [\"aux\"]",
     );
-    one(&text, "[[subgroup]]", &["no endpoint is called `aux`"]);
+    one(
+        &text,
+        "endpoints = [\"aux\"]",
+        &["no endpoint is called `aux`"],
+    );
 }
 
 #[test]
@@ -766,11 +854,9 @@ fn an_order_of_testing_names_each_endpoint_with_a_goal_once() {
         ),
         ("[]", "a fixed sequence needs `order`"),
     ] {
-        let text = with(
-            "order = [\"sensitivity\", \"false alarms\"]",
-            &format!("order = {order}"),
-        );
-        one(&text, "[multiplicity]", &[says]);
+        let order = format!("order = {order}");
+        let text = with("order = [\"sensitivity\", \"false alarms\"]", &order);
+        one(&text, &order, &[says]);
     }
     let text = with("method = \"fixed-sequence\"\n", "");
     one(&text, "[multiplicity]", &["`method` is missing"]);
@@ -781,7 +867,7 @@ fn an_amendment_needs_a_digest_and_a_reason() {
     let zeros = "0".repeat(64);
     for of in ["abc", "sha256:00", "sha512:00"] {
         let text = with(&format!("sha256:{zeros}"), of);
-        one(&text, "[amendment]", &["`of` is no digest"]);
+        one(&text, "of = ", &["`of` is no digest"]);
     }
     one(
         &with("reason = \"The second reader left.\"\n", ""),

@@ -368,6 +368,74 @@ fn a_site_with_a_small_cell_keeps_its_counts_and_estimate() {
     );
 }
 
+/// Two endpoints on nearly the same rows: the difference of their numbers would be a small cell.
+#[test]
+fn what_a_difference_would_tell_is_withheld() {
+    let plan = plan(ENDPOINTS);
+    let with_gaps = |gaps: usize| {
+        let mut rows = cases(200);
+        rows.iter_mut()
+            .enumerate()
+            .for_each(|(i, r)| r.value = (i >= gaps).then_some(1.0 + i as f64));
+        told(&plan, &rows, "a")
+    };
+    let of = |s: &Summary, id: &str| s.endpoints.iter().find(|e| e.id == id).unwrap().clone();
+    // Nobody lacks a value, or 5: both may be told. From 1 to 4 the smaller endpoint tells nothing.
+    for gaps in [0, 5, 9] {
+        assert_eq!(
+            of(&with_gaps(gaps), "mean").n,
+            Some(200 - gaps as u64),
+            "{gaps}"
+        );
+    }
+    for gaps in 1..5 {
+        let summary = sent(&with_gaps(gaps));
+        let mean = of(&summary, "mean");
+        assert_eq!(
+            (mean.n, mean.sums, mean.estimate),
+            (None, None, None),
+            "{gaps}"
+        );
+        assert!(mean.withheld[0].contains("differ from those of another endpoint by 1 to 4"));
+        assert_eq!(of(&summary, "auc").n, Some(200));
+        assert!(pool(&plan, &[summary]).is_ok());
+    }
+}
+
+/// Six rows lack a probability, but only two of them are positive: the classes would tell.
+#[test]
+fn a_difference_within_a_class_is_withheld() {
+    let text = ENDPOINTS.replace(
+        "[[endpoint]]\nid = \"brier\"",
+        "[[endpoint]]\nid = \"brier\"\nmissing = \"complete-case\"",
+    );
+    let plan = plan(&text);
+    for (positive, negative, tells) in [(2, 4, false), (0, 6, true), (5, 5, true), (6, 1, false)] {
+        let rows = cases(300);
+        let mut csv = String::from("truth,call,score,value,p\n");
+        let mut left: [u32; 2] = [negative, positive];
+        for r in &rows {
+            let slot = &mut left[usize::from(r.truth)];
+            let p = if *slot > 0 {
+                String::new()
+            } else {
+                r.p.to_string()
+            };
+            *slot = slot.saturating_sub(1);
+            csv.push_str(&format!(
+                "{},{},{},1,{p}\n",
+                u8::from(r.truth),
+                u8::from(r.call),
+                r.score
+            ));
+        }
+        let table = Table::read("rows.csv", csv.into_bytes()).unwrap();
+        let summary = summarise(&plan, &table, &analysed(&plan, &table), "a", "c").unwrap();
+        let brier = summary.endpoints.iter().find(|e| e.id == "brier").unwrap();
+        assert_eq!(brier.n.is_some(), tells, "{positive} {negative}: {brier:?}");
+    }
+}
+
 #[test]
 fn a_site_with_few_rows_tells_nothing() {
     let plan = plan(ENDPOINTS);

@@ -9,7 +9,7 @@ use candour_record::{
 };
 use candour_statistics::{Curve, Figure};
 use candour_validation::document::{Block, Document, Entry, Section, Tone};
-use candour_validation::monitor::{BUILT_IN, Monitoring, Reading, Watched, readings};
+use candour_validation::monitor::{BUILT_IN, Monitoring, Reading, Times, Watched, readings};
 use candour_validation::plan::PLAN_BYTES_MAX;
 use candour_validation::plot;
 use candour_validation::report::{self, digits};
@@ -51,17 +51,19 @@ pub(crate) fn monitor(args: &cli::Monitor) -> Done {
         .map(|c| c.device)
         .filter(|d| used.iter().all(|c| c.device == *d))
         .flatten();
-    let since = records
-        .iter()
-        .rev()
-        .find_map(|(_, r)| match &r.event {
-            Event::Monitored(m) if m.model_version == model => Some(m.end_index),
-            _ => None,
-        })
-        .unwrap_or(0);
+    let now = (world().now)();
+    let last = records.iter().rev().find_map(|(_, r)| match &r.event {
+        Event::Monitored(m) if m.model_version == model => Some((m.end_index, month(&r.at))),
+        _ => None,
+    });
+    let times = Times {
+        since: last.as_ref().map_or(0, |(end, _)| *end),
+        last: last.map(|(_, month)| month),
+        now: month(&now),
+    };
     let used = watched(&used);
     let validated = watched(&validated);
-    let list = readings(&design, &file, &used, &validated, since)
+    let list = readings(&design, &file, &used, &validated, &times)
         .map_err(|e| Failure::Misuse(e.to_string()))?;
     let end = records.len() as u64;
     let expected: Vec<f64> = list
@@ -71,7 +73,7 @@ pub(crate) fn monitor(args: &cli::Monitor) -> Done {
     let budget = (!expected.is_empty()).then(|| expected.iter().sum::<f64>());
     let real = |v: Option<f64>| v.and_then(Real::new);
     let record = Record {
-        at: (world().now)(),
+        at: now,
         by: "candour".into(),
         device,
         event: Event::Monitored(Monitored {
@@ -165,12 +167,17 @@ fn of_one_model(
     Ok((model, cases))
 }
 
+/// The month of a time, such as `2026-11`.
+fn month(at: &impl ToString) -> String {
+    at.to_string().chars().take(7).collect()
+}
+
 fn watched(cases: &[SealedCase]) -> Vec<Watched> {
     cases
         .iter()
         .map(|c| Watched {
             index: c.index,
-            month: c.at.to_string().chars().take(7).collect(),
+            month: month(&c.at),
             refused: c.outcome.is_none(),
             call: match c.outcome {
                 Some(DecisionOutcome::Finding) => Some(true),
@@ -200,8 +207,12 @@ fn line(r: &Reading) -> String {
         (false, Some(at)) => format!("  alarmed before (record {at})"),
         (false, None) => String::new(),
     };
+    let open = match &r.open {
+        Some(o) if o.beyond => format!("  provisional: {} beyond its limits so far", o.month),
+        _ => String::new(),
+    };
     format!(
-        "{:<32} {:<16} {value}{limit}, n = {}{alarm}",
+        "{:<32} {:<16} {value}{limit}, n = {}{alarm}{open}",
         r.id, r.statistic, r.n
     )
 }

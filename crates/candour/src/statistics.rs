@@ -158,6 +158,9 @@ fn run(rest: &[OsString], command: &'static str, which: impl Fn(&Entry) -> bool)
     for setting in entry.settings {
         if let Some(value) = text(setting.name) {
             settings.push((setting.name.to_owned(), value));
+        } else if let Some(list) = setting.name.strip_suffix("_words").and_then(words) {
+            // The words of the table are those of an entry that reads words itself.
+            settings.push((setting.name.to_owned(), list.join(",")));
         }
     }
     // Entries without columns take no file, and know no such argument.
@@ -531,7 +534,7 @@ fn one_pair(rest: &[OsString]) -> Done {
     let mut command = common(
         Command::new(MASKS)
             .bin_name("candour statistics segmentation")
-            .about("Compares a predicted mask with its reference: NIfTI-1 (.nii, .nii.gz) or DICOM segmentation"),
+            .about("Compares a predicted mask with its reference: NIfTI-1 or NIfTI-2 (.nii, .nii.gz) or DICOM segmentation"),
     )
     .arg(path("reference", "The reference mask"))
     .arg(path("prediction", "The predicted mask"))

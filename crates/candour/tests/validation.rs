@@ -291,6 +291,41 @@ fn every_entry_of_the_catalogue_says_what_it_is_and_takes_arguments_that_can_be_
     assert!(ids.iter().all(|id| listed.contains(id)));
 }
 
+/// Words of the table reach the statistics that read words themselves, and the answer says which were read.
+#[test]
+fn words_of_the_table_reach_every_statistic() {
+    let dir = tempfile::tempdir().unwrap();
+    let file = dir.path().join("t.csv");
+    fs::write(&file, "outcome\ncancer\nhealthy\ncancer\n\"\"\n").unwrap();
+    let file = file.to_str().unwrap();
+    let look = |more: &[&str]| {
+        let head = ["statistics", "missing-bounds", "--data", file, "--json"];
+        candour(&[&head[..], more].concat())
+    };
+    let said = look(&["--positive", "cancer", "--negative", "healthy"]);
+    assert!(said.status.success(), "{}", text(&said.stderr));
+    let said: serde_json::Value = serde_json::from_slice(&said.stdout).unwrap();
+    assert_eq!(said["settings"]["positive_words"], "cancer");
+    // Two of four cells are successes, one is empty.
+    let worst = said["answer"]["numbers"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .find(|n| n["name"] == "proportion_worst_case")
+        .unwrap();
+    assert_eq!(worst["value"], 0.5);
+    let own = look(&[
+        "--positive",
+        "x",
+        "--positive-words",
+        "cancer",
+        "--negative-words",
+        "healthy",
+    ]);
+    assert!(own.status.success(), "{}", text(&own.stderr));
+    refused(&look(&[]), 2, "t.csv:2: column `outcome`");
+}
+
 #[test]
 fn one_number_needs_no_plan() {
     let answer: serde_json::Value = serde_json::from_str(&good(&[

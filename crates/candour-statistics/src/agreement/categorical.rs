@@ -848,13 +848,16 @@ impl Ratings {
     fn values(&self) -> Result<Vec<f64>, StatisticsError> {
         self.categories
             .iter()
-            .map(|c| {
+            .enumerate()
+            .map(|(at, c)| {
                 c.parse::<f64>()
                     .ok()
                     .filter(|v| v.is_finite())
                     .ok_or_else(|| {
                         StatisticsError::Data(format!(
-                            "category `{c}` is not a number, which this setting needs"
+                            "category {} of {} of the ratings (in their order) is not a number, which this setting needs",
+                            at + 1,
+                            self.categories.len()
                         ))
                     })
             })
@@ -1033,7 +1036,7 @@ fn run_kappa(sample: &Sample) -> Result<Answer, StatisticsError> {
                     StatisticsError::setting(
                         "positive_category",
                         format!("`{word}`"),
-                        format!("one of: {}", ratings.categories.join(", ")),
+                        "one of the two categories of the ratings",
                     )
                 })?,
         };

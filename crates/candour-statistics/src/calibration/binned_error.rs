@@ -716,12 +716,17 @@ fn tasks(sample: &Sample, target: &str) -> Result<Tasks, StatisticsError> {
             let place: Vec<usize> = labels
                 .names
                 .iter()
-                .map(|label| {
+                .enumerate()
+                .map(|(code, label)| {
                     names.iter().position(|n| n == label).ok_or_else(|| {
-                        StatisticsError::Data(format!(
-                            "class `{label}` has no probability column of its name; there are: {}",
-                            names.join(", ")
-                        ))
+                        StatisticsError::Value {
+                            column: "class".into(),
+                            row: labels.first_row(code),
+                            what: format!(
+                                "its class has no probability column of its name; there are: {}",
+                                names.join(", ")
+                            ),
+                        }
                     })
                 })
                 .collect::<Result<_, _>>()?;

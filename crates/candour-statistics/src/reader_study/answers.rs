@@ -576,8 +576,8 @@ pub(super) fn standalone(sample: &Sample) -> Outcome<Answer> {
             "standalone",
             "not given",
             format!(
-                "the label of the algorithm among the readers: {}",
-                study.readers.join(", ")
+                "name the algorithm's label among the {} readers",
+                study.readers.len()
             ),
         ));
     }
@@ -1343,7 +1343,7 @@ fn reference(sample: &Sample, tests: &[String]) -> Outcome<Option<usize>> {
             StatisticsError::setting(
                 "reference",
                 format!("`{word}`"),
-                format!("one of the tests: {}", tests.join(", ")),
+                format!("one of the {} labels of the column `test`", tests.len()),
             )
         })
 }

@@ -433,9 +433,8 @@ impl Merits {
             let cell = study.readings(*t, *r);
             if (positive && cell.positive.len() < 2) || (negative && cell.negative.len() < 2) {
                 return Err(StatisticsError::not_estimable(format!(
-                    "reader `{}` in test `{}` has {} positive and {} negative readings; the error over cases needs two of each class that counts",
-                    study.readers.get(*r).map_or("", String::as_str),
-                    study.tests.get(*t).map_or("", String::as_str),
+                    "{} has {} positive and {} negative readings; the error over cases needs two of each class that counts",
+                    study.place(*t, *r),
                     cell.positive.len(),
                     cell.negative.len()
                 )));

@@ -54,7 +54,10 @@ impl Standalone {
             return Err(StatisticsError::setting(
                 "standalone",
                 format!("`{algorithm}`"),
-                format!("one of the readers: {}", study.readers.join(", ")),
+                format!(
+                    "one of the {} labels of the column `reader`",
+                    study.readers.len()
+                ),
             ));
         };
         let merits = Merits::new(study, merit, method)?;

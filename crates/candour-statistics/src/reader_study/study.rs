@@ -116,7 +116,7 @@ impl Study {
                 "the columns of a reader study differ in length".into(),
             ));
         }
-        let mut readings: Vec<(usize, usize, usize, bool, f64)> = Vec::with_capacity(rows);
+        let mut readings: Vec<(usize, usize, usize, usize, bool, f64)> = Vec::with_capacity(rows);
         let mut missing = 0usize;
         let mut truth: Vec<Option<bool>> = vec![None; columns.case.names.len()];
         for (row, rating) in columns.rating.iter().enumerate() {
@@ -135,39 +135,40 @@ impl Study {
             let positive = columns.truth.get(row).copied().unwrap_or(false);
             if let Some(known) = truth.get_mut(c) {
                 if known.is_some_and(|k| k != positive) {
-                    return Err(StatisticsError::Data(format!(
-                        "case `{}` is positive in one row and negative in another; give each case one truth",
-                        name(&columns.case.names, c)
-                    )));
+                    return Err(StatisticsError::Value {
+                        column: "truth".into(),
+                        row,
+                        what: "differs from the truth of the same case in an earlier row; give each case one truth".into(),
+                    });
                 }
                 *known = Some(positive);
             }
             if rating.is_nan() {
                 missing += 1;
             } else {
-                readings.push((t, r, c, positive, *rating));
+                readings.push((t, r, c, row, positive, *rating));
             }
         }
         if readings.is_empty() {
             return Err(StatisticsError::not_estimable("there is no reading"));
         }
-        readings.sort_unstable_by_key(|(t, r, c, ..)| (*t, *r, *c));
+        readings.sort_unstable_by_key(|(t, r, c, row, ..)| (*t, *r, *c, *row));
         for pair in readings.windows(2) {
             if let [a, b] = pair
                 && (a.0, a.1, a.2) == (b.0, b.1, b.2)
             {
-                return Err(StatisticsError::Data(format!(
-                    "reader `{}` read case `{}` twice in one test; keep one reading",
-                    name(&columns.reader.names, a.1),
-                    name(&columns.case.names, a.2)
-                )));
+                return Err(StatisticsError::Value {
+                    column: "case".into(),
+                    row: b.3,
+                    what: "was read by the same reader in the same test in an earlier row; keep one reading".into(),
+                });
             }
         }
         let (tests, test_at) = used(readings.iter().map(|r| r.0), &test.names);
         let (readers, reader_at) = used(readings.iter().map(|r| r.1), &columns.reader.names);
         let mut cells = vec![Readings::default(); tests.len() * readers.len()];
         let mut seen: Vec<Option<bool>> = vec![None; columns.case.names.len()];
-        for (t, r, case, positive, rating) in readings {
+        for (t, r, case, _, positive, rating) in readings {
             let at = test_at.get(t).copied().unwrap_or(0) * readers.len()
                 + reader_at.get(r).copied().unwrap_or(0);
             if let Some(cell) = cells.get_mut(at) {
@@ -236,6 +237,17 @@ impl Study {
         only
     }
 
+    /// Reader and test of a cell by their places, for errors: names of readers are personal.
+    pub(crate) fn place(&self, test: usize, reader: usize) -> String {
+        format!(
+            "reader {} of {} in test {} of {} (in the order of their names)",
+            reader + 1,
+            self.readers.len(),
+            test + 1,
+            self.tests.len()
+        )
+    }
+
     /// The design, from who read what.
     #[must_use]
     pub fn design(&self) -> Design {
@@ -279,10 +291,6 @@ impl Study {
         }
         true
     }
-}
-
-fn name(names: &[String], at: usize) -> &str {
-    names.get(at).map_or("", String::as_str)
 }
 
 /// The names that occur, and for each old code its new one.

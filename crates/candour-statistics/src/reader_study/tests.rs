@@ -870,11 +870,14 @@ fn degenerate_studies_say_why() {
         twice.push(twice[0].clone());
         assert!(matches!(
             run(id, &twice, &[]),
-            Err(StatisticsError::Data(_))
+            Err(StatisticsError::Value { .. })
         ));
         let mut both = van_dyke();
         both[0].3 = true;
-        assert!(matches!(run(id, &both, &[]), Err(StatisticsError::Data(_))));
+        assert!(matches!(
+            run(id, &both, &[]),
+            Err(StatisticsError::Value { .. })
+        ));
         // Infinite ratings only rank.
         let mut infinite = van_dyke();
         for r in &mut infinite {

@@ -198,9 +198,8 @@ impl UStatistics {
             let cell = study.readings(*t, *r);
             if cell.positive.is_empty() || cell.negative.is_empty() {
                 return Err(StatisticsError::not_estimable(format!(
-                    "reader `{}` in test `{}` has {} positive and {} negative readings; the area needs one of each",
-                    study.readers.get(*r).map_or("", String::as_str),
-                    study.tests.get(*t).map_or("", String::as_str),
+                    "{} has {} positive and {} negative readings; the area needs one of each",
+                    study.place(*t, *r),
                     cell.positive.len(),
                     cell.negative.len()
                 )));
@@ -246,11 +245,13 @@ impl UStatistics {
         };
         let mut tests = Vec::new();
         let mut estimates = Vec::new();
-        for (t, name) in study.tests.iter().enumerate() {
+        for t in 0..study.tests.len() {
             let own = moments(t, t);
             if own.coefficients.last().is_none_or(|c| *c <= -1.0) {
                 return Err(StatisticsError::not_estimable(format!(
-                    "in test `{name}` no two readings differ in reader, positive and negative case: it needs two readers and two cases of each class"
+                    "in test {} of {} (in the order of their names) no two readings differ in reader, positive and negative case: it needs two readers and two cases of each class",
+                    t + 1,
+                    study.tests.len()
                 )));
             }
             estimates.push(Estimate::of(

@@ -738,7 +738,7 @@ fn run_unpaired(sample: &Sample) -> Result<Answer, StatisticsError> {
         return Err(StatisticsError::setting(
             "reference_group",
             format!("`{word}`"),
-            format!("one of the groups: {first}, {second}"),
+            "one of the two groups of the column `group`",
         ));
     }
     if word != second {

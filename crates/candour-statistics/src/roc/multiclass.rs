@@ -408,18 +408,20 @@ fn run_many(
     let scores: Vec<&[f64]> = labels
         .names
         .iter()
-        .map(|name| {
+        .enumerate()
+        .map(|(code, name)| {
+            let wrong = |what: &str| StatisticsError::Value {
+                column: "truth".into(),
+                row: labels.first_row(code),
+                what: what.into(),
+            };
             let mut found = columns.iter().filter(|(n, _)| n == name).map(|(_, s)| *s);
             let first = found.next().ok_or_else(|| {
-                StatisticsError::Data(format!(
-                    "class `{name}` has no score; name a column as the class"
-                ))
+                wrong("is a class without a score; name a column of scores as the class")
             })?;
             match found.next() {
                 None => Ok(first),
-                Some(_) => Err(StatisticsError::Data(format!(
-                    "class `{name}` has two columns of scores"
-                ))),
+                Some(_) => Err(wrong("is a class with two columns of scores; keep one")),
             }
         })
         .collect::<Result<_, _>>()?;
