@@ -298,7 +298,7 @@ fn shifted_down(row: &[u64], at: usize, shift: usize) -> u64 {
 }
 
 /// A list of this many equal items, or an error where the memory is not to be had.
-pub(super) fn filled<T: Clone>(value: T, sizes: &[usize]) -> Result<Vec<T>, StatisticsError> {
+pub(super) fn filled<T: Copy + Send + Sync>(value: T, sizes: &[usize]) -> Result<Vec<T>, StatisticsError> {
     let refuse = || StatisticsError::Data("the mask is too large for this machine's memory".into());
     let length = sizes
         .iter()
@@ -306,7 +306,8 @@ pub(super) fn filled<T: Clone>(value: T, sizes: &[usize]) -> Result<Vec<T>, Stat
         .ok_or_else(refuse)?;
     let mut list = Vec::new();
     list.try_reserve_exact(length).map_err(|_| refuse())?;
-    list.resize(length, value);
+    // The system gives out pages as they are first written to: more threads are quicker at that.
+    list.par_extend(rayon::iter::repeat_n(value, length));
     Ok(list)
 }
 
