@@ -298,7 +298,10 @@ fn shifted_down(row: &[u64], at: usize, shift: usize) -> u64 {
 }
 
 /// A list of this many equal items, or an error where the memory is not to be had.
-pub(super) fn filled<T: Copy + Send + Sync>(value: T, sizes: &[usize]) -> Result<Vec<T>, StatisticsError> {
+pub(super) fn filled<T: Copy + Send + Sync>(
+    value: T,
+    sizes: &[usize],
+) -> Result<Vec<T>, StatisticsError> {
     let refuse = || StatisticsError::Data("the mask is too large for this machine's memory".into());
     let length = sizes
         .iter()
