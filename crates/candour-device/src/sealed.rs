@@ -1,7 +1,7 @@
 //! Sealed decisions joined with what became known of them, one row for each study: what a validation
 //! or a monitor counts.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use candour_record::{
     CaseId, DecisionOutcome, Digest, Event, Purpose, Record, Reference, SubjectId, Timestamp,
@@ -33,6 +33,8 @@ pub struct SealedCase {
     pub criterion: Option<String>,
     /// What the reference standard says, where it is known.
     pub reference: Option<Reference>,
+    /// Whether the reference standard was sealed more than once, and not always alike.
+    pub reference_changed: bool,
     /// The latest reader's verdict.
     pub verdict: Option<Verdict>,
     /// The latest record that tells of it: the decision, its outcome or its reading.
@@ -93,11 +95,15 @@ impl SealedCase {
 #[must_use]
 pub fn sealed_cases(records: &[(u64, Record)], purpose: Purpose) -> Vec<SealedCase> {
     let mut outcomes: BTreeMap<CaseId, (u64, Reference)> = BTreeMap::new();
+    let mut changed: BTreeSet<CaseId> = BTreeSet::new();
     let mut verdicts: BTreeMap<u64, (u64, Verdict)> = BTreeMap::new();
     for (at, record) in records {
         match &record.event {
             Event::Outcome(o) if o.purpose == purpose => {
-                outcomes.insert(o.case, (*at, o.reference));
+                let before = outcomes.insert(o.case, (*at, o.reference));
+                if before.is_some_and(|(_, reference)| reference != o.reference) {
+                    changed.insert(o.case);
+                }
             }
             Event::Overseen(o) => {
                 verdicts.insert(o.decision_index, (*at, o.verdict));
@@ -119,6 +125,7 @@ pub fn sealed_cases(records: &[(u64, Record)], purpose: Purpose) -> Vec<SealedCa
                 probability: Some(d.probability.get()),
                 criterion: None,
                 reference: outcomes.get(&d.case).map(|o| o.1),
+                reference_changed: changed.contains(&d.case),
                 verdict: verdicts.get(index).map(|v| v.1),
                 known_at: (*index)
                     .max(outcomes.get(&d.case).map_or(0, |o| o.0))
@@ -135,6 +142,7 @@ pub fn sealed_cases(records: &[(u64, Record)], purpose: Purpose) -> Vec<SealedCa
                 probability: None,
                 criterion: Some(r.criterion.clone()),
                 reference: r.case.and_then(|c| outcomes.get(&c).map(|o| o.1)),
+                reference_changed: r.case.is_some_and(|c| changed.contains(&c)),
                 verdict: None,
                 known_at: *index,
             }),

@@ -292,7 +292,11 @@ pub fn write_atomic(path: &Path, bytes: &[u8]) -> Result<(), WorkspaceError> {
         fs::rename(&staged, path)?;
         fs::File::open(parent)?.sync_all()
     };
-    write().map_err(storage(path))
+    write().map_err(|e| {
+        // What could not be written in full must not lie about as if it were something.
+        let _ = fs::remove_file(&staged);
+        storage(path)(e)
+    })
 }
 
 fn write_private(path: &Path, bytes: &[u8]) -> Result<(), WorkspaceError> {

@@ -220,10 +220,7 @@ pub fn render_pdf(
     set(
         "/dossier.typ",
         include_str!("dossier.typ"),
-        vec![
-            ("/model.json", model),
-            ("/evidence.json", evidence.to_vec()),
-        ],
+        vec![(MODEL, model), ("/evidence.json", evidence.to_vec())],
         shown.digest,
         at,
     )
@@ -245,7 +242,7 @@ pub fn render_report(
         "/report.typ",
         include_str!("report.typ"),
         vec![
-            ("/model.json", report),
+            (MODEL, report),
             ("/result.json", result),
             ("/validation.toml", plan),
         ],
@@ -298,6 +295,53 @@ fn datetime(at: Timestamp) -> Option<(Datetime, typst_pdf::Timestamp)> {
     Some((date, typst_pdf::Timestamp::new_utc(date)))
 }
 
+/// What a page shows, as JSON.
+const MODEL: &str = "/model.json";
+
+/// The model with every character that the fonts can set: one that they lack, or that only steers how
+/// others are drawn (direction, control, private use), is written as `[U+65E5]`. A report must not
+/// fail, or say something else, for a letter in a title.
+fn settable(model: &[u8], fonts: &[Font]) -> Result<Vec<u8>, DossierError> {
+    fn walk(value: &mut serde_json::Value, known: &dyn Fn(char) -> bool) {
+        match value {
+            serde_json::Value::String(text) if !text.chars().all(known) => {
+                *text = text
+                    .chars()
+                    .map(|c| {
+                        if known(c) {
+                            c.to_string()
+                        } else {
+                            format!("[U+{:04X}]", u32::from(c))
+                        }
+                    })
+                    .collect();
+            }
+            serde_json::Value::Array(items) => items.iter_mut().for_each(|v| walk(v, known)),
+            serde_json::Value::Object(members) => {
+                members.values_mut().for_each(|v| walk(v, known));
+            }
+            _ => {}
+        }
+    }
+    let wrong = |e: serde_json::Error| DossierError::Render(e.to_string());
+    let mut value: serde_json::Value = serde_json::from_slice(model).map_err(wrong)?;
+    walk(&mut value, &|c| match c {
+        '\n' | '\t' | ' '..='~' => true,
+        '\u{200b}'..='\u{200f}'
+        | '\u{202a}'..='\u{202e}'
+        | '\u{2066}'..='\u{2069}'
+        | '\u{e000}'..='\u{f8ff}'
+        | '\u{f0000}'.. => false,
+        _ => {
+            !c.is_control()
+                && fonts
+                    .iter()
+                    .any(|f| f.info().coverage.contains(u32::from(c)))
+        }
+    });
+    serde_json::to_vec(&value).map_err(wrong)
+}
+
 /// The world Typst sees: one source, its data files, the fonts built in, a given date.
 struct Page {
     library: LazyHash<Library>,
@@ -323,6 +367,13 @@ impl Page {
         let fonts: Vec<Font> = typst_assets::fonts()
             .flat_map(|bytes| Font::iter(Bytes::new(bytes)))
             .collect();
+        let files = files
+            .into_iter()
+            .map(|(name, bytes)| match name {
+                MODEL => Ok((name, settable(&bytes, &fonts)?)),
+                _ => Ok((name, bytes)),
+            })
+            .collect::<Result<Vec<_>, DossierError>>()?;
         Ok(Self {
             library: LazyHash::new(Library::builder().build()),
             book: LazyHash::new(FontBook::from_fonts(&fonts)),
@@ -372,5 +423,41 @@ impl World for Page {
 
     fn today(&self, _: Option<Duration>) -> Option<Datetime> {
         Some(self.date)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use super::*;
+
+    /// No font that is built in has Chinese letters, and nothing may turn the direction of a title.
+    #[test]
+    fn a_letter_that_no_font_has_is_written_by_its_number() {
+        let fonts: Vec<Font> = typst_assets::fonts()
+            .flat_map(|bytes| Font::iter(Bytes::new(bytes)))
+            .collect();
+        let model = serde_json::json!({"a": ["Größe ≤ 3 \u{80ba}", {"b": "x\u{202e}y\u{1b}z\u{ffff}\u{e000}"}]});
+        let set = settable(&serde_json::to_vec(&model).unwrap(), &fonts).unwrap();
+        let set: serde_json::Value = serde_json::from_slice(&set).unwrap();
+        assert_eq!(
+            set,
+            serde_json::json!({"a": ["Größe ≤ 3 [U+80BA]", {"b": "x[U+202E]y[U+001B]z[U+FFFF][U+E000]"}]})
+        );
+        let at: Timestamp = "2026-01-02T03:04:05.000Z".parse().unwrap();
+        let report = serde_json::json!({
+            "title": "\u{80ba} \u{1b}[31m \u{1f600}", "facts": [["\u{e000}", "\u{0e01}"]],
+            "verdict": ["plain", "\u{ffff}"], "sections": []
+        });
+        let pdf = render_report(
+            serde_json::to_vec(&report).unwrap(),
+            b"{}".to_vec(),
+            b"".to_vec(),
+            "x".into(),
+            at,
+        )
+        .unwrap();
+        assert!(pdf.starts_with(b"%PDF"));
     }
 }

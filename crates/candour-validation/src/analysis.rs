@@ -656,7 +656,10 @@ fn decide(
                     (None, false) => plain(
                         endpoint,
                         false,
-                        "its interval does not reach the goal".into(),
+                        match result(endpoint).and_then(|r| r.number.interval) {
+                            Some(_) => "its interval does not reach the goal".into(),
+                            None => "it has no interval that could reach the goal".into(),
+                        },
                     ),
                 });
                 if !met && failed.is_none() {

@@ -30,8 +30,47 @@ pub struct Seal {
     pub result: (u64, Timestamp),
     /// Record of the plan that this one amends.
     pub amends: Option<u64>,
-    /// How often these very data had been entered before.
+    /// How often some of these data had been entered before.
     pub openings: u32,
+    /// The record by which the ledger first held some of these data: an earlier entry of a file, the
+    /// first of the sealed decisions, or else the entry itself.
+    pub first_seen: u64,
+    /// How often this plan had been answered before, on whatever data.
+    pub answers: u32,
+}
+
+impl Seal {
+    /// Whether the plan was sealed before the ledger held any of the data.
+    #[must_use]
+    pub fn plan_came_first(&self) -> bool {
+        self.plan.0 < self.first_seen
+    }
+
+    /// What a reader must know of the order of plan and data and of earlier looks; empty where the plan
+    /// came first and this is the first look.
+    #[must_use]
+    pub fn warnings(&self) -> Vec<String> {
+        let mut out = Vec::new();
+        if !self.plan_came_first() {
+            out.push(format!(
+                "The plan was sealed AFTER the data were first in this ledger: record {} against record {}.",
+                self.plan.0, self.first_seen
+            ));
+        }
+        if self.openings > 0 {
+            out.push(format!(
+                "Some of these data had been entered {} time(s) before in this ledger: each look at test data spends error that no interval here counts.",
+                self.openings
+            ));
+        }
+        if self.answers > 0 {
+            out.push(format!(
+                "This plan had been answered {} time(s) before in this ledger.",
+                self.answers
+            ));
+        }
+        out
+    }
 }
 
 /// The report of an analysis. `result` is the digest of the analysis as JSON; `seal` is there where
@@ -108,6 +147,16 @@ impl Reporter<'_> {
                 "no workspace was given; nothing proves that the plan came before the data".into(),
             )),
         }
+        for warning in self.seal.iter().flat_map(|s| s.warnings()) {
+            facts.push(("But".into(), warning));
+        }
+        if self.plan.amends.is_some() {
+            facts.push((
+                "Amended".into(),
+                "this plan amends an earlier one; the section Registration says which and why"
+                    .into(),
+            ));
+        }
         facts.push(("Software".into(), self.software.to_owned()));
         let items = &Checklist::get().item;
         let gaps = items.iter().filter(|i| !self.answered(i)).count();
@@ -138,20 +187,24 @@ impl Reporter<'_> {
                 Tone::Plain,
                 "The plan sets no goal; the numbers describe and prove nothing.".into(),
             ),
-            Some(true) => (
+            Some(_) if of == 1 && met == 1 => (
                 Tone::Good,
-                format!(
-                    "Shown: {met} of {of} decisive endpoints reach their goal ({}).",
-                    self.plan.multiplicity.method.word()
-                ),
+                "Shown: the decisive endpoint reaches its goal.".into(),
             ),
-            Some(false) => (
+            Some(_) if of == 1 => (
                 Tone::Bad,
-                format!(
-                    "Not shown: {met} of {of} decisive endpoints reach their goal ({}).",
-                    self.plan.multiplicity.method.word()
-                ),
+                "Not shown: the decisive endpoint does not reach its goal.".into(),
             ),
+            Some(shown) => {
+                let method = self.plan.multiplicity.method.word();
+                let told = format!("{met} of {of} decisive endpoints reach their goal ({method}).");
+                match (shown, met == of) {
+                    (true, true) => (Tone::Good, format!("Shown: {told}")),
+                    // Each endpoint claims for itself; what was not shown must not hide behind what was.
+                    (true, false) => (Tone::Plain, format!("Shown in part: {told}")),
+                    (false, _) => (Tone::Bad, format!("Not shown: {told}")),
+                }
+            }
         }
     }
 
@@ -289,6 +342,9 @@ impl Reporter<'_> {
             "      #",
             rows,
         ));
+        if self.plan.decisive().len() < 2 {
+            return;
+        }
         blocks.push(Block::paragraph(format!(
             "Several decisive endpoints: {}.",
             match self.plan.multiplicity.method.word() {
@@ -301,7 +357,7 @@ impl Reporter<'_> {
                 ),
                 other => format!(
                     "one-sided p-values adjusted by {other}, against {}",
-                    (1.0 - self.plan.level) / 2.0
+                    digits((1.0 - self.plan.level) / 2.0)
                 ),
             }
         )));
@@ -349,7 +405,11 @@ impl Reporter<'_> {
     fn handling(&self, blocks: &mut Vec<Block>) {
         let h = &self.plan.handling;
         blocks.push(Block::paragraph(format!(
-            "Missing results: {}. Indeterminate results ({}): {}. Rows without a reference standard are left out and counted. Where results are missing or indeterminate, the other ways of counting stand beside the planned one.",
+            "Nothing is there where a cell is empty{}. Missing results: {}. Indeterminate results ({}): {}. Rows without a reference standard are left out and counted. Where results are missing or indeterminate, the other ways of counting stand beside the planned one.",
+            match self.plan.data.missing.as_slice() {
+                [] => String::new(),
+                words => format!(" or says {}", words.join(", ")),
+            },
             handling_words(h.missing.word()),
             h.indeterminate_words.join(", "),
             handling_words(h.indeterminate.word())
@@ -723,29 +783,31 @@ impl Reporter<'_> {
                 text: "Not sealed: the analysis ran without a workspace, so nothing proves that the plan came before the data. Run it with --workspace.".into(),
             }),
             Some(seal) => {
-                let before = seal.plan.0 < seal.data.0;
-                blocks.push(Block::Verdict {
-                    tone: if before && seal.openings == 0 { Tone::Good } else { Tone::Plain },
-                    text: format!(
-                        "The plan was sealed {} the data were entered: record {} at {} against record {} at {}. The result is record {}.",
-                        if before { "before" } else { "AFTER" },
-                        seal.plan.0, seal.plan.1, seal.data.0, seal.data.1, seal.result.0
-                    ),
-                });
+                let (plan, data) = (seal.plan, seal.data);
+                let warnings = seal.warnings();
+                if warnings.is_empty() {
+                    blocks.push(Block::Verdict {
+                        tone: Tone::Good,
+                        text: format!(
+                            "The plan was sealed before the data were entered: record {} at {} against record {} at {}.",
+                            plan.0, plan.1, data.0, data.1
+                        ),
+                    });
+                } else {
+                    blocks.push(Block::paragraph(format!(
+                        "Plan: record {} at {}. Data of this analysis: record {} at {}.",
+                        plan.0, plan.1, data.0, data.1
+                    )));
+                }
+                for text in warnings {
+                    blocks.push(Block::Verdict { tone: Tone::Bad, text });
+                }
+                blocks.push(Block::paragraph(format!("The result is record {}.", seal.result.0)));
                 if let (Some(amendment), Some(old)) = (&self.plan.amends, seal.amends) {
                     blocks.push(Block::paragraph(format!(
                         "This plan amends the plan of record {old} ({}). Reason: {}",
                         amendment.plan, amendment.reason
                     )));
-                }
-                if seal.openings > 0 {
-                    blocks.push(Block::Verdict {
-                        tone: Tone::Bad,
-                        text: format!(
-                            "These very data had been entered {} time(s) before in this ledger: each look at test data spends error that no interval here counts.",
-                            seal.openings
-                        ),
-                    });
                 }
             }
         }
@@ -756,12 +818,12 @@ impl Reporter<'_> {
             .analysis
             .data
             .iter()
-            .map(|d| format!("--data {}", d.name))
+            .map(|d| format!("--data {}", shell(&d.name)))
             .collect();
         blocks.push(Block::paragraph(format!(
             "Software: {}. To compute everything again: candour validate {} {} --json. The bytes of the answer have the digest {}; the same plan, data and version give the same digits on any number of threads.",
             self.software,
-            self.plan.file,
+            shell(&self.plan.file),
             files.join(" "),
             self.result
         )));
@@ -867,6 +929,16 @@ fn handling_words(word: &str) -> &str {
         "best-case" => "counted as right (best case)",
         "complete-case" => "left out (complete cases)",
         other => other,
+    }
+}
+
+/// A word as a shell reads it.
+fn shell(word: &str) -> String {
+    let plain = |c: char| c.is_alphanumeric() || "._-/".contains(c);
+    if !word.is_empty() && word.chars().all(plain) {
+        word.to_owned()
+    } else {
+        format!("'{}'", word.replace('\'', "'\\''"))
     }
 }
 

@@ -553,6 +553,8 @@ fn the_report_says_whether_plan_came_before_data() {
         result: (9, at),
         amends: None,
         openings,
+        first_seen: data,
+        answers: 0,
     };
     let none = of(PLAN, None);
     assert!(
@@ -577,6 +579,27 @@ fn the_report_says_whether_plan_came_before_data() {
         again.contains("had been entered 2 time(s) before"),
         "{again}"
     );
+    // An earlier entry of the data, or decisions that were there before the plan: the plan came after.
+    let late = of(
+        PLAN,
+        Some(&Seal {
+            first_seen: 2,
+            ..seal(3, 7, 1)
+        }),
+    );
+    let said = shown(&late, Shows::Registration);
+    assert!(
+        said.contains("sealed AFTER the data were first in this ledger: record 3 against record 2"),
+        "{said}"
+    );
+    assert!(!said.contains("sealed before the data"), "{said}");
+    let told: Vec<&String> = late
+        .facts
+        .iter()
+        .filter(|(k, _)| k == "But")
+        .map(|(_, v)| v)
+        .collect();
+    assert_eq!(told.len(), 2, "{told:?}");
 }
 
 #[test]

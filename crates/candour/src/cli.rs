@@ -156,9 +156,10 @@ pub(crate) struct Validate {
     /// The data are the workspace's own sealed decisions in use, joined with their outcomes.
     #[arg(long, conflicts_with = "data")]
     pub(crate) sealed: bool,
-    /// Where the report is written.
-    #[arg(long, default_value = "validation-report", value_name = "DIR")]
-    pub(crate) out: PathBuf,
+    /// Where the report is written [default: validation-report; of sealed decisions, a folder of the
+    /// workspace].
+    #[arg(long, value_name = "DIR")]
+    pub(crate) out: Option<PathBuf>,
     /// Write a signed summary of this site for `candour pool`, with nothing of a single patient,
     /// instead of a report.
     #[arg(long, value_name = "NAME")]

@@ -2,6 +2,7 @@
 //! is a workspace; a report as HTML and PDF.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 
 use candour_device::{Device, SealedCase, Validation, Workspace, sealed_cases};
@@ -23,7 +24,7 @@ use crate::commands::{self, bar};
 use crate::failure::Failure;
 use crate::statistics::{read_file, read_table};
 use crate::world::{SOFTWARE, world};
-use crate::{Done, cli, say};
+use crate::{Done, cli, say, warn};
 
 /// The plan of a device, beside its device file.
 pub(crate) const DEVICE_PLAN: &str = "validation.toml";
@@ -156,23 +157,48 @@ fn position(workspace: &Workspace, leaf: Digest) -> Result<Option<u64>, Failure>
         .map(|(i, _)| i))
 }
 
-/// Seals that data were entered for a plan, and how often these very files had been before.
+/// The folder of the report where none is named.
+const OUT: &str = "validation-report";
+
+/// Data that were entered: where, and what the ledger held of them before.
+struct SealedData {
+    index: u64,
+    leaf: Digest,
+    at: candour_record::Timestamp,
+    openings: u32,
+    first_seen: u64,
+    answers: u32,
+}
+
+/// Seals that data were entered for a plan, and how often some of these files, or of these decisions,
+/// had been before.
 fn seal_data(
     workspace: &mut Workspace,
     plan: &SealedPlan,
     files: &[DataFile],
     range: Option<(u64, u64)>,
     device: Option<Digest>,
-) -> Result<(u64, Digest, candour_record::Timestamp, u32), Failure> {
-    let mut openings = 0u32;
-    for (_, record) in workspace.ledger().records()? {
-        if let Event::DataEntered(known) = &record.event
-            && known
-                .files
-                .iter()
-                .any(|f| files.iter().any(|g| g.digest == f.digest))
-        {
+) -> Result<SealedData, Failure> {
+    let (mut openings, mut answers) = (0u32, 0u32);
+    let mut first_seen = range.map(|r| r.0);
+    for (index, (_, record)) in (0u64..).zip(workspace.ledger().records()?) {
+        let Event::DataEntered(known) = &record.event else {
+            continue;
+        };
+        let file = known
+            .files
+            .iter()
+            .any(|f| files.iter().any(|g| g.digest == f.digest));
+        let overlap = match (range, known.first_index, known.end_index) {
+            (Some((from, to)), Some(first), Some(end)) => first < to && from < end,
+            _ => false,
+        };
+        if file || overlap {
             openings = openings.saturating_add(1);
+            first_seen = Some(first_seen.map_or(index, |f| f.min(index)));
+        }
+        if known.plan == plan.leaf {
+            answers = answers.saturating_add(1);
         }
     }
     let record = Record {
@@ -198,7 +224,14 @@ fn seal_data(
     let first = sealed
         .first()
         .ok_or_else(|| Failure::Storage("the data were not sealed".into()))?;
-    Ok((first.index, first.leaf, at, openings))
+    Ok(SealedData {
+        index: first.index,
+        leaf: first.leaf,
+        at,
+        openings,
+        first_seen: first_seen.unwrap_or(first.index),
+        answers,
+    })
 }
 
 /// What a result comes to in a record.
@@ -239,16 +272,107 @@ pub(crate) struct Answered {
     pub(crate) analysis: Analysis,
     pub(crate) result: Vec<u8>,
     pub(crate) seal: Option<Seal>,
+    manifest: Option<Vec<u8>>,
 }
 
 /// Analyses the tables by the plan with a progress bar; `folder` is where masks are looked for.
-fn analyse(plan: &Plan, tables: &[Table], folder: &Path) -> Result<(Analysis, Vec<u8>), Failure> {
-    let files: Vec<DataFile> = tables.iter().map(DataFile::of).collect();
-    let (mut table, flow) = analysis::assemble(plan, tables)?;
+fn analyse(
+    plan: &Plan,
+    data: &Entered,
+    folder: &Path,
+    notes: &[String],
+) -> Result<(Analysis, Vec<u8>), Failure> {
+    let mut table = data.table.clone();
     if plan.segmentation.is_some() {
-        compare_masks(plan, &mut table, folder)?;
+        compare_masks(plan, &mut table, folder, &data.masks)?;
     }
-    finish(plan, files, &table, flow)
+    finish(plan, data.files.clone(), &table, data.flow.clone(), notes)
+}
+
+/// Data as they are entered: the joined table, what is told of the files, and the digests of the masks.
+struct Entered {
+    table: Table,
+    flow: Flow,
+    files: Vec<DataFile>,
+    /// Of each row: the digests of its reference and its predicted mask.
+    masks: Vec<[Digest; 2]>,
+    /// The same as text, which a report brings along as [`MASKS`].
+    manifest: Option<Vec<u8>>,
+}
+
+/// The list of the masks' digests that lies beside a report.
+const MASKS: &str = "masks.sha256";
+
+/// Joins the tables and takes the digests of the masks that they name, so that what is sealed stands
+/// for every byte of the data.
+fn enter(plan: &Plan, tables: &[Table], folder: &Path) -> Result<Entered, Failure> {
+    let mut files: Vec<DataFile> = tables.iter().map(DataFile::of).collect();
+    let (table, flow) = analysis::assemble(plan, tables)?;
+    let mut masks = Vec::new();
+    let mut manifest = None;
+    if let Some(spec) = &plan.segmentation {
+        let references = table.column(&spec.reference).map_err(AnalysisError::from)?;
+        let predictions = table
+            .column(&spec.prediction)
+            .map_err(AnalysisError::from)?;
+        let bar = bar("digests of masks");
+        bar.set_length(references.len() as u64);
+        let mut text = String::new();
+        for (row, (reference, prediction)) in references.iter().zip(predictions).enumerate() {
+            let pair = [
+                Digest::of(&mask_bytes(&table, row, folder, "reference", reference)?),
+                Digest::of(&mask_bytes(&table, row, folder, "predicted", prediction)?),
+            ];
+            // Names of mask files may be personal: the row says which masks they are.
+            let _ = writeln!(
+                text,
+                "row {}: reference {}, predicted {}",
+                table.place(row),
+                pair[0],
+                pair[1]
+            );
+            masks.push(pair);
+            bar.inc(1);
+        }
+        bar.finish_and_clear();
+        let bytes = text.into_bytes();
+        files.push(DataFile {
+            name: MASKS.into(),
+            digest: Digest::of(&bytes),
+            bytes: bytes.len() as u64,
+            rows: masks.len(),
+        });
+        manifest = Some(bytes);
+    }
+    Ok(Entered {
+        table,
+        flow,
+        files,
+        masks,
+        manifest,
+    })
+}
+
+fn mask_bytes(
+    table: &Table,
+    row: usize,
+    folder: &Path,
+    which: &str,
+    name: &str,
+) -> Result<Vec<u8>, Failure> {
+    let place =
+        |what: String| Failure::Unreadable(table.fault(Some(table.place(row)), what).to_string());
+    let inside = !name.is_empty()
+        && !Path::new(name).is_absolute()
+        && name.split(['/', '\\']).all(|p| p != "..");
+    if !inside {
+        return Err(place(format!(
+            "the path of the {which} mask is empty or leaves the data file's folder; give one below it"
+        )));
+    }
+    // The file's name may be personal; the row says which one it is.
+    read_file(&folder.join(name), masks::MASK_BYTES_MAX)
+        .map_err(|_| place(format!("the {which} mask cannot be read; check its path")))
 }
 
 fn finish(
@@ -256,6 +380,7 @@ fn finish(
     files: Vec<DataFile>,
     table: &Table,
     flow: Flow,
+    notes: &[String],
 ) -> Result<(Analysis, Vec<u8>), Failure> {
     let bar = bar("analysing");
     let answer = analysis::analyse(plan, files, table, flow, &mut |done, of| {
@@ -263,7 +388,8 @@ fn finish(
         bar.set_position(done as u64);
     });
     bar.finish_and_clear();
-    let analysis = answer?;
+    let mut analysis = answer?;
+    analysis.notes.extend_from_slice(notes);
     let mut result = serde_json::to_vec_pretty(&analysis)
         .map_err(|e| Failure::Storage(format!("the result cannot be written: {e}")))?;
     result.push(b'\n');
@@ -271,7 +397,7 @@ fn finish(
 }
 
 /// Adds the columns that comparing masks gives.
-fn compare_masks(plan: &Plan, table: &mut Table, folder: &Path) -> Done {
+fn compare_masks(plan: &Plan, table: &mut Table, folder: &Path, digests: &[[Digest; 2]]) -> Done {
     let Some(spec) = &plan.segmentation else {
         return Ok(());
     };
@@ -291,22 +417,19 @@ fn compare_masks(plan: &Plan, table: &mut Table, folder: &Path) -> Done {
         let place = |what: String| {
             Failure::Unreadable(table.fault(Some(table.place(row)), what).to_string())
         };
-        let read = |which: &str, name: &str| -> Result<Vec<u8>, Failure> {
-            let inside = !name.is_empty()
-                && !Path::new(name).is_absolute()
-                && name.split(['/', '\\']).all(|p| p != "..");
-            if !inside {
+        let read = |which: &str, name: &str, known: Option<&Digest>| {
+            let bytes = mask_bytes(table, row, folder, which, name)?;
+            if known != Some(&Digest::of(&bytes)) {
                 return Err(place(format!(
-                    "the path of the {which} mask is empty or leaves the data file's folder; give one below it"
+                    "the {which} mask changed while it was being read; leave the data alone during an analysis"
                 )));
             }
-            // The file's name may be personal; the row says which one it is.
-            read_file(&folder.join(name), masks::MASK_BYTES_MAX)
-                .map_err(|_| place(format!("the {which} mask cannot be read; check its path")))
+            Ok(bytes)
         };
+        let known = digests.get(row);
         let comparison = masks::compare_files(
-            &read("reference", reference)?,
-            &read("predicted", prediction)?,
+            &read("reference", reference, known.map(|k| &k[0]))?,
+            &read("predicted", prediction, known.map(|k| &k[1]))?,
             spec.label,
             &options,
         )
@@ -358,14 +481,28 @@ fn write_reports(
         digest.to_string(),
         at,
     )?;
-    let mut paths = Vec::new();
-    for (name, bytes) in [
+    let mut files = vec![
         ("report.html", report::html(&document).into_bytes()),
         ("report.pdf", pdf),
         ("result.json", answered.result.clone()),
-    ] {
+    ];
+    files.extend(answered.manifest.clone().map(|m| (MASKS, m)));
+    // An older report goes first: a folder must never hold pieces of two.
+    for name in ["report.html", "report.pdf", "result.json", MASKS] {
         let path = out.join(name);
-        candour_device::write_atomic(&path, &bytes)?;
+        if path.exists() {
+            std::fs::remove_file(&path).map_err(|e| fail(&path, e))?;
+        }
+    }
+    let mut paths = Vec::new();
+    for (name, bytes) in files {
+        let path = out.join(name);
+        if let Err(e) = candour_device::write_atomic(&path, &bytes) {
+            for written in &paths {
+                let _ = std::fs::remove_file(written);
+            }
+            return Err(e.into());
+        }
         paths.push(path);
     }
     Ok(paths)
@@ -427,10 +564,14 @@ pub(crate) fn lines(plan: &Plan, analysis: &Analysis) -> Vec<String> {
 }
 
 fn conclude(analysis: &Analysis) -> Done {
-    if analysis.shown == Some(false) {
-        return Err(Failure::Wrong("the plan's goals are not shown".into()));
+    let of = analysis.decisions.len();
+    match analysis.decisions.iter().filter(|d| d.shown).count() {
+        met if met == of => Ok(()),
+        0 => Err(Failure::Wrong("the plan's goals are not shown".into())),
+        met => Err(Failure::Wrong(format!(
+            "{met} of {of} goals of the plan are shown"
+        ))),
     }
-    Ok(())
 }
 
 /// Analyses sealed decisions by a plan and seals the result; `attributes` are further columns by case.
@@ -441,6 +582,7 @@ fn on_sealed(
     cases: &[SealedCase],
     attributes: &BTreeMap<String, BTreeMap<String, String>>,
     device: Option<Digest>,
+    out: Option<&Path>,
 ) -> Result<(Answered, Vec<PathBuf>), Failure> {
     let names: BTreeSet<&String> = attributes.values().flat_map(BTreeMap::keys).collect();
     let mut columns: Vec<&str> = SealedCase::COLUMNS.to_vec();
@@ -479,20 +621,32 @@ fn on_sealed(
     );
     let table = Table::read("sealed-decisions.csv", bytes.clone())
         .map_err(|e| Failure::Unreadable(e.to_string()))?;
+    let mut notes = Vec::new();
+    let changed = cases.iter().filter(|c| c.reference_changed).count();
+    if changed > 0 {
+        notes.push(format!(
+            "Of {changed} case(s) the reference standard was sealed more than once and not always alike; the latest counts here, the earlier ones stay in the ledger."
+        ));
+    }
     let answered = answer_sealed(
         workspace,
         opened,
         sealed_plan,
-        &[table],
+        &enter(&opened.plan, &[table], Path::new("."))?,
         Path::new("."),
-        Some(range),
-        device,
+        (Some(range), device),
+        &notes,
     )?;
     let index = answered.seal.as_ref().map_or(0, |s| s.result.0);
-    let out = workspace
-        .dir
-        .join("validation")
-        .join(format!("record-{index}"));
+    let out = out.map_or_else(
+        || {
+            workspace
+                .dir
+                .join("validation")
+                .join(format!("record-{index}"))
+        },
+        Path::to_path_buf,
+    );
     let mut paths = write_reports(opened, &answered, &out)?;
     let data = out.join("sealed-decisions.csv");
     candour_device::write_atomic(&data, &bytes)?;
@@ -504,20 +658,18 @@ fn answer_sealed(
     workspace: &mut Workspace,
     opened: &Opened,
     sealed_plan: &SealedPlan,
-    tables: &[Table],
+    entered: &Entered,
     folder: &Path,
-    range: Option<(u64, u64)>,
-    device: Option<Digest>,
+    (range, device): (Option<(u64, u64)>, Option<Digest>),
+    notes: &[String],
 ) -> Result<Answered, Failure> {
-    let files: Vec<DataFile> = tables.iter().map(DataFile::of).collect();
-    let (data_index, data_leaf, data_at, openings) =
-        seal_data(workspace, sealed_plan, &files, range, device)?;
-    let (analysis, result) = analyse(&opened.plan, tables, folder)?;
+    let data = seal_data(workspace, sealed_plan, &entered.files, range, device)?;
+    let (analysis, result) = analyse(&opened.plan, entered, folder, notes)?;
     let record = Record {
         at: (world().now)(),
         by: "candour".into(),
         device,
-        event: analysed(sealed_plan, data_leaf, &analysis, Digest::of(&result)),
+        event: analysed(sealed_plan, data.leaf, &analysis, Digest::of(&result)),
     };
     let at = record.at;
     let sealed = workspace.append(&[record])?;
@@ -528,11 +680,14 @@ fn answer_sealed(
         seal: Some(Seal {
             ledger: workspace.ledger().vkey().name().to_owned(),
             plan: (sealed_plan.index, sealed_plan.at),
-            data: (data_index, data_at),
+            data: (data.index, data.at),
             result: (index, at),
             amends: sealed_plan.amends,
-            openings,
+            openings: data.openings,
+            first_seen: data.first_seen,
+            answers: data.answers,
         }),
+        manifest: entered.manifest.clone(),
     })
 }
 
@@ -580,6 +735,7 @@ pub(crate) fn on_cohort(workspace: &mut Workspace, device: &Device) -> Result<On
         &cases,
         &attributes,
         Some(device.digest),
+        None,
     )?;
     Ok(OnCohort {
         validation,
@@ -654,22 +810,15 @@ fn tell(plan: &Plan, answered: &Answered, paths: &[PathBuf]) {
     ));
     match &answered.seal {
         Some(seal) => say(format_args!(
-            "sealed: plan as record {}, data as record {}, result as record {}{}",
-            seal.plan.0,
-            seal.data.0,
-            seal.result.0,
-            if seal.openings > 0 {
-                format!(
-                    "; these data had been entered {} time(s) before",
-                    seal.openings
-                )
-            } else {
-                String::new()
-            }
+            "sealed: plan as record {}, data as record {}, result as record {}",
+            seal.plan.0, seal.data.0, seal.result.0
         )),
         None => {
             say("NOT SEALED: without --workspace nothing proves that the plan came before the data")
         }
+    }
+    for warning in answered.seal.iter().flat_map(Seal::warnings) {
+        say(warning);
     }
     for line in lines(plan, &answered.analysis) {
         say(line);
@@ -726,6 +875,7 @@ fn plan_command(args: &cli::Validate, path: &Path) -> Done {
             &cases,
             &BTreeMap::new(),
             None,
+            args.out.as_deref(),
         )?;
         return show(args, &opened.plan, &answered, &paths);
     }
@@ -754,23 +904,32 @@ fn plan_command(args: &cli::Validate, path: &Path) -> Done {
         .first()
         .and_then(|p| p.parent())
         .map_or_else(|| PathBuf::from("."), Path::to_path_buf);
+    let entered = enter(&opened.plan, &tables, &folder)?;
     let answered = match (&mut workspace, &sealed_plan) {
-        (Some(workspace), Some(plan)) => {
-            answer_sealed(workspace, &opened, plan, &tables, &folder, None, None)?
-        }
+        (Some(workspace), Some(plan)) => answer_sealed(
+            workspace,
+            &opened,
+            plan,
+            &entered,
+            &folder,
+            (None, None),
+            &[],
+        )?,
         _ => {
-            let (analysis, result) = analyse(&opened.plan, &tables, &folder)?;
+            let (analysis, result) = analyse(&opened.plan, &entered, &folder, &[])?;
             Answered {
                 analysis,
                 result,
                 seal: None,
+                manifest: entered.manifest.clone(),
             }
         }
     };
     if let Some(name) = &args.site {
-        return write_site(args, &opened, &tables, &folder, &answered, name);
+        return write_site(args, &opened, &entered, &folder, &answered, name);
     }
-    let paths = write_reports(&opened, &answered, &args.out)?;
+    let out = args.out.clone().unwrap_or_else(|| OUT.into());
+    let paths = write_reports(&opened, &answered, &out)?;
     show(args, &opened.plan, &answered, &paths)
 }
 
@@ -787,7 +946,7 @@ fn show(args: &cli::Validate, plan: &Plan, answered: &Answered, paths: &[PathBuf
 fn write_site(
     args: &cli::Validate,
     opened: &Opened,
-    tables: &[Table],
+    entered: &Entered,
     folder: &Path,
     answered: &Answered,
     name: &str,
@@ -797,18 +956,22 @@ fn write_site(
             "a site's summary is signed with the key of its workspace; give --workspace".into(),
         ));
     };
-    let (mut table, _) = analysis::assemble(&opened.plan, tables)?;
+    let mut table = entered.table.clone();
     if opened.plan.segmentation.is_some() {
-        compare_masks(&opened.plan, &mut table, folder)?;
+        compare_masks(&opened.plan, &mut table, folder, &entered.masks)?;
     }
     let summary = site::summarise(&opened.plan, &table, &answered.analysis, name, SOFTWARE)?;
     let text = summary.text().map_err(|e| Failure::Misuse(e.to_string()))?;
     let signer = Workspace::signer(dir)?;
     let note = signer.sign(&text);
-    std::fs::create_dir_all(&args.out)
-        .map_err(|e| Failure::Storage(format!("{}: {e}", args.out.display())))?;
-    let path = args.out.join("site-summary.txt");
+    let out = args.out.clone().unwrap_or_else(|| OUT.into());
+    std::fs::create_dir_all(&out)
+        .map_err(|e| Failure::Storage(format!("{}: {e}", out.display())))?;
+    let path = out.join("site-summary.txt");
     candour_device::write_atomic(&path, note.as_bytes())?;
+    for warning in answered.seal.iter().flat_map(Seal::warnings) {
+        warn(warning);
+    }
     say(format_args!("wrote {}", path.display()));
     say(format_args!("signed with {}", signer.vkey()));
     for line in summary.told() {

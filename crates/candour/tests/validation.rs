@@ -442,4 +442,100 @@ fn decisions_of_two_models_are_never_mixed() {
         "{}",
         text(&output.stdout)
     );
+    // The decisions were there before the plan, and a second look is counted whatever was added to them.
+    let page = || fs::read_to_string(dir.path().join("out/report.html")).unwrap();
+    assert!(page().contains("sealed AFTER the data were first in this ledger"));
+    assert!(!page().contains("sealed before the data"));
+    let decision = View::open(&dir.path().join("ws/ledger"))
+        .unwrap()
+        .records()
+        .unwrap()
+        .iter()
+        .rposition(|(_, r)| matches!(r.event, Event::Decided(_)))
+        .unwrap()
+        .to_string();
+    for reference in ["negative", "positive"] {
+        good(&[
+            "outcome",
+            &decision,
+            "--reference",
+            reference,
+            "--standard",
+            "histology",
+            "--workspace",
+            &at("ws"),
+        ]);
+    }
+    let output = plan("include = { model = \"breast-fna 1.1.0\" }");
+    let said = text(&output.stdout);
+    assert!(said.contains("had been entered 1 time(s) before"), "{said}");
+    assert!(
+        said.contains("Of 1 case(s) the reference standard was sealed more than once"),
+        "{said}"
+    );
+    assert!(page().contains("had been entered 1 time(s) before"));
+}
+
+/// The digests of the masks are data as much as the table that names them.
+#[test]
+fn masks_are_entered_with_their_digests() {
+    let dir = tempfile::tempdir().unwrap();
+    let at = |name: &str| dir.path().join(name).to_str().unwrap().to_owned();
+    let from = root().join("testdata/validation/masks");
+    for (name, to) in [("b.nii", "truth.nii"), ("b.nii", "made.nii")] {
+        fs::copy(from.join(name), dir.path().join(to)).unwrap();
+    }
+    fs::write(
+        at("m.csv"),
+        "case,truth,made\n1,truth.nii,made.nii\n2,truth.nii,made.nii\n",
+    )
+    .unwrap();
+    fs::write(
+        at("plan.toml"),
+        "title = \"Masks\"\nversion = \"1\"\n[report]\ntarget_population = \"x\"\nreference_standard = \"y\"\n[data]\nkey = \"case\"\nindependent = \"one each\"\n[segmentation]\nreference = \"truth\"\nprediction = \"made\"\n[[endpoint]]\nid = \"dice\"\nstatistic = \"segmentation-summary\"\nvalue = \"dice\"\n",
+    )
+    .unwrap();
+    let answer = || {
+        let (plan, data, ws, out) = (at("plan.toml"), at("m.csv"), at("ws"), at("out"));
+        good(&[
+            "validate",
+            &plan,
+            "--data",
+            &data,
+            "--workspace",
+            &ws,
+            "--out",
+            &out,
+        ])
+    };
+    answer();
+    let digests = || {
+        let entered = events(&dir.path().join("ws"))
+            .into_iter()
+            .rev()
+            .find_map(|e| match e {
+                Event::DataEntered(d) => Some(d),
+                _ => None,
+            });
+        entered
+            .unwrap()
+            .files
+            .iter()
+            .map(|f| f.digest)
+            .collect::<Vec<_>>()
+    };
+    let first = digests();
+    assert_eq!(first.len(), 2);
+    let list = fs::read(at("out/masks.sha256")).unwrap();
+    assert_eq!(first[1], Digest::of(&list));
+    let mask = Digest::of(&fs::read(from.join("b.nii")).unwrap()).to_string();
+    assert_eq!(String::from_utf8(list).unwrap().matches(&mask).count(), 4);
+    // Another mask under the same name is other data.
+    let mut other = fs::read(at("made.nii")).unwrap();
+    let last = other.len() - 1;
+    other[last] ^= 1;
+    fs::write(at("made.nii"), other).unwrap();
+    answer();
+    assert_eq!(digests()[0], first[0]);
+    assert_ne!(digests()[1], first[1]);
 }
