@@ -368,6 +368,7 @@ impl Plan {
             text,
             faults: Vec::new(),
             declared: Declared::default(),
+            meant: BTreeMap::new(),
         };
         let plan = reader.plan(file, Digest::of(bytes), root.get_ref());
         if reader.faults.is_empty() {
@@ -446,6 +447,8 @@ struct Reader<'a> {
     text: &'a str,
     faults: Vec<PlanFault>,
     declared: Declared,
+    /// Where an unknown key stands, and which key it is a slip for: that one is not missing as well.
+    meant: BTreeMap<usize, String>,
 }
 
 /// What endpoints a plan declares, faulty ones among them: what is said of a faulty one elsewhere is not a fault of its
@@ -453,7 +456,8 @@ struct Reader<'a> {
 #[derive(Default)]
 struct Declared {
     ids: BTreeSet<String>,
-    faulty: BTreeSet<String>,
+    /// Those with a goal that could not be read.
+    unread_goals: BTreeSet<String>,
     /// An endpoint whose id cannot be read: any name may be its.
     nameless: bool,
 }
@@ -479,7 +483,13 @@ impl Reader<'_> {
                 let mut near: Vec<&&str> = known.iter().collect();
                 near.sort_by_key(|k| distance(k, name));
                 let remedy = match near.first() {
-                    Some(best) if distance(best, name) <= 3 => format!("did you mean `{best}`?"),
+                    Some(best) if distance(best, name) <= 3 => {
+                        // Half of the letters: what shares less is a key too many, and hides none that is missing.
+                        if distance(best, name) * 2 <= best.chars().count() {
+                            self.meant.insert(key.span().start, (**best).to_owned());
+                        }
+                        format!("did you mean `{best}`?")
+                    }
                     _ => format!("{within} has: {}", known.join(", ")),
                 };
                 self.fault(
@@ -487,6 +497,32 @@ impl Reader<'_> {
                     format!("unknown key `{}`; {remedy}", short(name)),
                 );
             }
+        }
+    }
+
+    /// Whether the table has this key, if only by a slip that is reported already.
+    fn given(&self, table: &DeTable<'_>, key: &str) -> bool {
+        let slip = |at: usize| self.meant.get(&at).is_some_and(|m| m == key);
+        table.get(key).is_some() || table.iter().any(|(k, _)| slip(k.span().start))
+    }
+
+    /// Reports what a draft leaves where a column could not be guessed.
+    fn filled(&mut self, table: &DeTable<'_>, key: &str) {
+        if let Some(node) = table.get(key) {
+            self.filled_node(key, node);
+        }
+    }
+
+    fn filled_node(&mut self, key: &str, node: &Node<'_>) {
+        if let DeValue::Array(items) = node.get_ref() {
+            for item in items {
+                self.filled_node(key, item);
+            }
+        } else if node.get_ref().as_str().is_some_and(|s| s.trim() == "?") {
+            self.fault(
+                node.span().start,
+                format!("`{key}` is \"?\"; fill in the column: {key} = \"its name\""),
+            );
         }
     }
 
@@ -498,10 +534,24 @@ impl Reader<'_> {
         let node = table.get(key)?;
         match node.get_ref() {
             DeValue::Table(inner) => Some((inner, node.span().start)),
-            _ => {
+            other => {
+                let write = match key {
+                    "goal" => {
+                        let given = match other {
+                            DeValue::Integer(i) => whole_text(i.as_str(), i.radix()),
+                            DeValue::Float(v) => v.as_str().replace('_', ""),
+                            _ => String::new(),
+                        };
+                        let known = given.parse::<f64>().is_ok_and(f64::is_finite);
+                        let value = if known { given.as_str() } else { "0.5" };
+                        format!("goal = {{ at_least = {value} }}")
+                    }
+                    "include" => "include = { column = [\"word\"] }".to_owned(),
+                    _ => format!("[{key}]"),
+                };
                 self.fault(
                     node.span().start,
-                    format!("`{key}` is not a table; write [{key}]"),
+                    format!("`{key}` is not a table; write {write}"),
                 );
                 None
             }
@@ -526,9 +576,8 @@ impl Reader<'_> {
     }
 
     fn required(&mut self, table: &DeTable<'_>, at: usize, key: &str, why: &str) -> String {
-        if table.get(key).is_none() {
+        if !self.given(table, key) {
             self.fault(at, format!("`{key}` is missing; {why}"));
-            return String::new();
         }
         self.string(table, key).map_or_else(String::new, |t| t.text)
     }
@@ -566,10 +615,9 @@ impl Reader<'_> {
                     );
                     return None;
                 }
-                items
-                    .iter()
-                    .map(|i| self.scalar(key, i))
-                    .collect::<Option<Vec<String>>>()
+                // Each entry is looked at before one that cannot be read spoils the list.
+                let read: Vec<Option<String>> = items.iter().map(|i| self.scalar(key, i)).collect();
+                read.into_iter().collect()
             }
             _ => self.scalar(key, node).map(|w| vec![w]),
         }
@@ -636,6 +684,12 @@ impl Reader<'_> {
         if let Some((inner, _)) = self.table(table, key) {
             for (column, node) in inner {
                 let name = column.get_ref().to_string();
+                if name.trim() == "?" {
+                    self.fault(
+                        column.span().start,
+                        format!("`{key}` names \"?\"; fill in the column"),
+                    );
+                }
                 if let Some(words) = self.words_of(&name, node) {
                     out.insert(name, words);
                 }
@@ -792,7 +846,7 @@ impl Reader<'_> {
     fn report(&mut self, root: &DeTable<'_>) -> BTreeMap<String, Text> {
         let mut out = BTreeMap::new();
         let Some((table, _)) = self.table(root, "report") else {
-            if root.get("report").is_none() {
+            if !self.given(root, "report") {
                 self.fault(0, "[report] is missing; it holds at least target_population and reference_standard");
             }
             return out;
@@ -815,7 +869,7 @@ impl Reader<'_> {
                 "say how the truth was established, by whom, blinded to what",
             ),
         ] {
-            if table.get(key).is_none() {
+            if !self.given(table, key) {
                 self.fault(at, format!("`{key}` is missing in [report]; {why}"));
             }
         }
@@ -835,7 +889,7 @@ impl Reader<'_> {
             include: BTreeMap::new(),
         };
         let Some((table, at)) = self.table(root, "data") else {
-            if root.get("data").is_none() {
+            if !self.given(root, "data") {
                 self.fault(
                     0,
                     "[data] is missing; it names the key and the cluster (usually the patient)",
@@ -861,9 +915,11 @@ impl Reader<'_> {
         out.key = self.words(table, "key").unwrap_or_default();
         out.cluster = self.string(table, "cluster").map(|t| t.text);
         out.independent = self.string(table, "independent").map(|t| t.text);
-        match (table.get("cluster"), table.get("independent")) {
-            (None, None) => self.fault(at, "neither `cluster` nor `independent`; name the column of the patient, or say why rows are independent: independent = \"one row for each patient\""),
-            (Some(_), Some(_)) => self.fault(at, "both `cluster` and `independent`; keep one"),
+        self.filled(table, "key");
+        self.filled(table, "cluster");
+        match (self.given(table, "cluster"), self.given(table, "independent")) {
+            (false, false) => self.fault(at, "neither `cluster` nor `independent`; name the column of the patient, or say why rows are independent: independent = \"one row for each patient\""),
+            (true, true) => self.fault(at, "both `cluster` and `independent`; keep one"),
             _ => {}
         }
         if let Some(words) = self.words(table, "positive") {
@@ -894,7 +950,8 @@ impl Reader<'_> {
         for (n, (file, at)) in self.list(table, "file").into_iter().enumerate() {
             self.only("[[data.file]]", file, &["key"]);
             let key = self.words(file, "key").unwrap_or_default();
-            if key.is_empty() && n > 0 {
+            self.filled(file, "key");
+            if n > 0 && (!self.given(file, "key") || file.get("key").is_some_and(is_empty_list)) {
                 self.fault(
                     at,
                     "a further file needs `key`: the columns by which it is joined",
@@ -960,6 +1017,8 @@ impl Reader<'_> {
             "prediction",
             "name the column with the predicted mask's path",
         );
+        self.filled(table, "reference");
+        self.filled(table, "prediction");
         let label = self.whole(table, "label", 1, u64::from(u32::MAX));
         let mut given = Vec::new();
         for setting in settings {
@@ -984,20 +1043,21 @@ impl Reader<'_> {
     fn endpoints(&mut self, root: &DeTable<'_>, data: &DataPlan) -> Vec<Endpoint> {
         let mut out: Vec<Endpoint> = Vec::new();
         let mut ids = BTreeSet::new();
+        let before = self.faults.len();
         let list = self.list(root, "endpoint");
-        if list.is_empty() {
+        self.declared.nameless = list.is_empty() || self.faults.len() > before;
+        if list.is_empty() && self.faults.len() == before && !self.given(root, "endpoint") {
             self.fault(0, "no [[endpoint]]; a plan names at least one: id, statistic, its columns, and a goal");
         }
-        self.declared.nameless = list.is_empty();
         for (table, at) in list {
-            let before = self.faults.len();
             let endpoint = self.endpoint(table, at, data);
             let id = table.get("id").and_then(|n| n.get_ref().as_str());
             match id.map(str::trim).filter(|id| !id.is_empty()) {
                 Some(id) => {
                     self.declared.ids.insert(id.to_owned());
-                    if self.faults.len() > before {
-                        self.declared.faulty.insert(id.to_owned());
+                    let goal = endpoint.as_ref().and_then(|e| e.goal);
+                    if goal.is_none() && self.given(table, "goal") {
+                        self.declared.unread_goals.insert(id.to_owned());
                     }
                 }
                 None => self.declared.nameless = true,
@@ -1019,6 +1079,25 @@ impl Reader<'_> {
     }
 
     fn endpoint(&mut self, table: &DeTable<'_>, at: usize, data: &DataPlan) -> Option<Endpoint> {
+        let named = table.get("statistic").and_then(|n| n.get_ref().as_str());
+        // Slips come first: what was meant is not missing.
+        if let Some(entry) = named.and_then(|s| catalogue::entry(s.trim())) {
+            let own = [
+                "id",
+                "statistic",
+                "weight",
+                "title",
+                "number",
+                "rationale",
+                "goal",
+                "include",
+                "missing",
+            ];
+            let mut known: Vec<&str> = own.to_vec();
+            known.extend(entry.roles.iter().map(|r| r.name));
+            known.extend(entry.settings.iter().map(|s| s.name));
+            self.only(&format!("an endpoint of `{}`", entry.id), table, &known);
+        }
         let id = self.required(table, at, "id", "name the endpoint: id = \"sensitivity\"");
         let statistic = self.required(
             table,
@@ -1056,7 +1135,8 @@ impl Reader<'_> {
         } else {
             self.choice(table, "missing", &Handle::WORDS)
         };
-        if weight == Weight::Primary && goal.is_some() && table.get("rationale").is_none() {
+        let has_goal = !own_goal && self.given(table, "goal");
+        if weight == Weight::Primary && has_goal && !self.given(table, "rationale") {
             self.fault(at, "a primary endpoint with a goal needs `rationale`: why this goal is clinically enough");
         }
         let include = self.include(table, "include");
@@ -1076,27 +1156,14 @@ impl Reader<'_> {
             }
             return None;
         };
-        let own = [
-            "id",
-            "statistic",
-            "weight",
-            "title",
-            "number",
-            "rationale",
-            "goal",
-            "include",
-            "missing",
-        ];
-        let mut known: Vec<&str> = own.to_vec();
-        known.extend(entry.roles.iter().map(|r| r.name));
-        known.extend(entry.settings.iter().map(|s| s.name));
-        self.only(&format!("an endpoint of `{}`", entry.id), table, &known);
         let mut columns = Vec::new();
         for role in entry.roles {
             let before = self.faults.len();
             // `weight` is how much the endpoint claims; lesion weights are given without a plan.
-            match table.get(role.name).filter(|_| role.name != "weight") {
+            let node = table.get(role.name).filter(|_| role.name != "weight");
+            match node {
                 Some(node) => {
+                    self.filled_node(role.name, node);
                     for column in self.words_of(role.name, node).unwrap_or_default() {
                         columns.push((role.name.to_owned(), column));
                     }
@@ -1109,14 +1176,19 @@ impl Reader<'_> {
                 None => {}
             }
             let given = columns.iter().filter(|(r, _)| r == role.name).count();
-            let fits = match role.need {
-                Need::One => given == 1,
-                Need::Optional => given <= 1,
-                Need::Many(least) => given >= least,
+            let slip = node.is_none() && role.name != "weight" && self.given(table, role.name);
+            let of_role = node.map_or(at, |n| n.span().start);
+            if slip || self.faults.len() > before {
+                continue;
+            }
+            let (least, most) = match role.need {
+                Need::One => (1, 1),
+                Need::Optional => (0, 1),
+                Need::Many(least) => (least, usize::MAX),
             };
-            if !fits && self.faults.len() == before {
+            if given < least {
                 self.fault(
-                    at,
+                    of_role,
                     format!(
                         "`{}` needs the column `{}` ({}): write {} = \"column\"{}",
                         entry.id,
@@ -1128,6 +1200,14 @@ impl Reader<'_> {
                         } else {
                             ""
                         }
+                    ),
+                );
+            } else if given > most {
+                self.fault(
+                    of_role,
+                    format!(
+                        "`{}` takes one column as `{}` ({}), not {given}: write {} = \"column\"",
+                        entry.id, role.name, role.what, role.name
                     ),
                 );
             }
@@ -1155,7 +1235,7 @@ impl Reader<'_> {
                 setting.kind,
                 SettingKind::OptionalReal(..) | SettingKind::OptionalWord
             );
-            let given = table.get(setting.name).is_some() && (setting.name != "goal" || own_goal);
+            let given = self.given(table, setting.name) && (setting.name != "goal" || own_goal);
             if setting.default.is_none() && !optional && !given {
                 self.fault(
                     at,
@@ -1181,9 +1261,12 @@ impl Reader<'_> {
 
     fn goal(&mut self, table: &DeTable<'_>) -> Option<Goal> {
         let (goal, at) = self.table(table, "goal")?;
+        let before = self.faults.len();
         self.only("goal", goal, &["at_least", "at_most"]);
         let (low, high) = (self.number(goal, "at_least"), self.number(goal, "at_most"));
         match (low, high) {
+            // What is wrong with a limit is said; that the rest says nothing follows from it.
+            _ if self.faults.len() > before => None,
             (Some(low), None) => Some(Goal::AtLeast(low)),
             (None, Some(high)) => Some(Goal::AtMost(high)),
             (Some(low), Some(high)) if low < high => Some(Goal::Within(low, high)),
@@ -1204,7 +1287,7 @@ impl Reader<'_> {
     }
 
     fn subgroups(&mut self, root: &DeTable<'_>) -> Vec<Subgroup> {
-        let mut out = Vec::new();
+        let mut out: Vec<Subgroup> = Vec::new();
         for (table, at) in self.list(root, "subgroup") {
             self.only(
                 "[[subgroup]]",
@@ -1217,6 +1300,17 @@ impl Reader<'_> {
                 "column",
                 "name the column whose levels are compared",
             );
+            self.filled(table, "column");
+            // The second would stand in the report as if it were another look at the data.
+            if !column.is_empty() && column != "?" && out.iter().any(|s| s.column == column) {
+                self.fault(
+                    place(table, "column", at),
+                    format!(
+                        "two [[subgroup]] have the column `{}`; keep one, and name all its `endpoints` there",
+                        short(&column)
+                    ),
+                );
+            }
             let named = self.words(table, "endpoints").unwrap_or_default();
             let of_names = place(table, "endpoints", at);
             for id in &named {
@@ -1245,7 +1339,7 @@ impl Reader<'_> {
             .filter(|e| e.weight == Weight::Primary && e.goal.is_some())
             .count();
         let Some((table, at)) = self.table(root, "multiplicity") else {
-            if decisive > 1 && root.get("multiplicity").is_none() {
+            if decisive > 1 && !self.given(root, "multiplicity") {
                 self.fault(0, "several primary endpoints with goals and no [multiplicity]; say method = \"co-primary\" (all must be met), \"fixed-sequence\", \"holm\", \"hochberg\" or \"bonferroni\"");
             }
             return out;
@@ -1253,7 +1347,7 @@ impl Reader<'_> {
         self.only("[multiplicity]", table, &["method", "order"]);
         if let Some(method) = self.choice(table, "method", &Method::WORDS) {
             out.method = method;
-        } else if table.get("method").is_none() {
+        } else if !self.given(table, "method") {
             self.fault(
                 at,
                 "`method` is missing: co-primary, fixed-sequence, holm, hochberg or bonferroni",
@@ -1265,7 +1359,7 @@ impl Reader<'_> {
         for id in &out.order {
             match endpoints.iter().find(|e| e.id == *id) {
                 None => self.known_endpoint(id, of_order),
-                Some(e) if e.goal.is_none() && self.declared.faulty.contains(&e.id) => {}
+                Some(e) if e.goal.is_none() && self.declared.unread_goals.contains(&e.id) => {}
                 Some(e) if e.goal.is_none() => {
                     self.fault(
                         of_order,
@@ -1286,7 +1380,8 @@ impl Reader<'_> {
                 }
             }
         }
-        if out.method == Method::FixedSequence && table.get("order").is_none_or(is_empty_list) {
+        let ordered = self.given(table, "order") && !table.get("order").is_some_and(is_empty_list);
+        if out.method == Method::FixedSequence && !ordered {
             self.fault(
                 of_order,
                 "a fixed sequence needs `order`: the endpoints in the order of testing",

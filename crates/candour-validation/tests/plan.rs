@@ -736,8 +736,11 @@ fn a_role_with_too_many_columns_is_refused() {
     let text = with("score = \"score\"", "score = [\"a\", \"b\"]");
     one(
         &text,
-        "[[endpoint]]\nid = \"auc\"",
-        &["`roc-auc` needs the column `score`"],
+        "score = [",
+        &[
+            "`roc-auc` takes one column as `score`",
+            "not 2: write score = \"column\"",
+        ],
     );
 }
 
@@ -948,7 +951,6 @@ fn every_fault_is_found_in_one_pass_and_stands_by_line() {
         "unknown key `cal`",
         "`auc` is not in the catalogue",
         "unknown key `colum`",
-        "`column` is missing",
         "`bins` is not a whole number",
     ] {
         assert!(said.contains(words), "{words}:\n{said}");
@@ -1097,6 +1099,140 @@ proptest! {
     }
 }
 
+/// A slip in the name of a key is one fault: what was meant is not missing as well.
+#[test]
+fn a_misspelt_key_is_not_missing_too() {
+    for (from, to) in [
+        ("title = \"Accuracy", "titel = \"Accuracy"),
+        ("reference_standard = ", "reference_standart = "),
+        ("[report]", "[reprot]"),
+        ("cluster = \"patient\"", "clustr = \"patient\""),
+        ("reason = ", "reasn = "),
+        ("rationale = ", "rationalle = "),
+        ("score = \"score\"", "scor = \"score\""),
+        ("column = \"sex\"", "colum = \"sex\""),
+        ("method = \"fixed-sequence\"", "methd = \"fixed-sequence\""),
+    ] {
+        one(&with(from, to), to, &["unknown key", "did you mean"]);
+    }
+    // A key that has hardly a letter of it hides nothing.
+    let text = with("id = \"auc\"", "xy = 1");
+    among(&text, "xy = 1", &["unknown key `xy`"]);
+    among(&text, "[[endpoint]]\nxy", &["`id` is missing"]);
+}
+
+#[test]
+fn a_wrong_limit_of_a_goal_is_one_fault() {
+    for (goal, says) in [
+        (
+            "{ at_least = \"0.5\" }",
+            "`at_least` is not a finite number",
+        ),
+        ("{ at_least = nan }", "`at_least` is not a finite number"),
+        ("{ atleast = 0.5 }", "did you mean `at_least`?"),
+        (
+            "{ at_least = 0.5, at_mots = 0.9 }",
+            "did you mean `at_most`?",
+        ),
+        ("0.5", "write goal = { at_least = 0.5 }"),
+        ("inf", "write goal = { at_least = 0.5 }"),
+        ("{}", "`goal` says nothing"),
+    ] {
+        let to = format!("goal = {goal}");
+        one(&with("goal = { at_least = 0.85 }", &to), &to, &[says]);
+    }
+    // Its reason is asked for all the same.
+    let text = with("goal = { at_least = 0.85 }", "goal = { at_least = nan }")
+        .replace("rationale = \"Readers reach 0.85.\"\n", "");
+    among(&text, "[[endpoint]]", &["needs `rationale`"]);
+}
+
+#[test]
+fn a_column_given_twice_for_one_is_named_at_its_line() {
+    for (entry, score) in [("One", "[\"score\", \"score\"]"), ("none", "[]")] {
+        let to = format!("score = {score}");
+        let text = with("score = \"score\"", &to);
+        let says = if entry == "One" {
+            "`roc-auc` takes one column as `score`"
+        } else {
+            "`roc-auc` needs the column `score`"
+        };
+        one(&text, &to, &[says, "write score = \"column\""]);
+    }
+}
+
+#[test]
+fn two_subgroups_of_one_column_are_refused() {
+    let text = with("column = \"sex\"", "column = \"scanner\" # again");
+    one(
+        &text,
+        "# again",
+        &["two [[subgroup]] have the column `scanner`", "keep one"],
+    );
+}
+
+#[test]
+fn unknown_endpoints_are_named_beside_other_faults() {
+    let text = GOOD
+        .replace("version = \"2\"", "version = 2")
+        .replace("statistic = \"roc-auc\"", "statistic = \"roc-acu\"")
+        .replace("endpoints = [\"auc\",", "endpoints = [\"aux\", \"auc\",")
+        .replace("order = [\"sens", "order = [\"nothing\", \"auc\", \"sens");
+    let list = faults(&text);
+    assert_eq!(list.len(), 4, "{list:#?}");
+    among(
+        &text,
+        "endpoints = [\"aux",
+        &["no endpoint is called `aux`"],
+    );
+    among(&text, "order = [", &["no endpoint is called `nothing`"]);
+    // Any name may be that of an endpoint whose id cannot be read.
+    let text = with("id = \"auc\"", "id = 7");
+    one(&text, "id = 7", &["`id` is not a text"]);
+    // An endpoint without a goal cannot be tested, whatever else is wrong with it.
+    let text = with("score = \"score\"", "score = 7\ncall = 7")
+        .replace("order = [\"sens", "order = [\"auc\", \"sens");
+    among(&text, "order = [", &["`auc` has no goal"]);
+    // Each entry of a list that cannot be read is named.
+    let text = with("positive = [\"malignant\", 1]", "positive = [{}, []]");
+    assert_eq!(faults(&text).len(), 2);
+}
+
+/// What a draft leaves where it cannot guess must not be sealed.
+#[test]
+fn a_column_that_was_not_filled_in_is_refused() {
+    for (from, to) in [
+        (
+            "key = [\"patient\", \"lesion\"]",
+            "key = [\"patient\", \"?\"]",
+        ),
+        ("cluster = \"patient\"", "cluster = \"?\""),
+        ("key = \"id\"", "key = \"?\""),
+        ("score = \"score\"", "score = \"?\""),
+        ("cluster = \"reader\"", "cluster = \"?\""),
+        ("column = \"sex\"", "column = \" ? \""),
+        (
+            "include = { quality = \"good\" }",
+            "include = { \"?\" = \"good\" }",
+        ),
+    ] {
+        one(&with(from, to), to, &["fill in the column"]);
+    }
+    let masks = "[segmentation]\nreference = \"a\"\nprediction = \"?\"\n";
+    one(
+        &format!("{SHORT}{masks}"),
+        "prediction",
+        &["fill in the column"],
+    );
+    // A word may be "?".
+    good(&with("missing = []", "missing = \"?\""));
+    // A draft whose columns were not guessed asks for each of them.
+    let text = filled_but_columns(&drafted(&[("a.csv", &["x", "z"])]));
+    let list = faults(&text);
+    assert_eq!(list.len(), 6, "{list:#?}");
+    assert!(list.iter().all(|f| f.what.contains("fill in the column")));
+}
+
 // Drafts.
 
 fn drafted(files: &[(&str, &[&str])]) -> String {
@@ -1111,6 +1247,10 @@ fn drafted(files: &[(&str, &[&str])]) -> String {
 }
 
 fn filled(text: &str) -> String {
+    filled_but_columns(text).replace(" = \"?\"", " = \"c\"")
+}
+
+fn filled_but_columns(text: &str) -> String {
     text.replace("title = \"\"", "title = \"T\"")
         .replace("\ntarget_population = \"\"", "\ntarget_population = \"P\"")
         .replace(

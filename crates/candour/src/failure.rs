@@ -31,6 +31,13 @@ impl Failure {
         }
     }
 
+    /// Standard output that could not be written.
+    pub(crate) fn output(e: &std::io::Error) -> Self {
+        Self::Storage(format!(
+            "standard output could not be written in full: {e}; make room, or send it elsewhere"
+        ))
+    }
+
     /// What to tell the user.
     pub(crate) fn text(&self) -> &str {
         match self {

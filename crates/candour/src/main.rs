@@ -15,8 +15,9 @@ mod validation;
 mod verify;
 mod world;
 
-use std::io::Write as _;
+use std::io::{self, Write as _};
 use std::process::ExitCode;
+use std::sync::OnceLock;
 
 use clap::Parser as _;
 
@@ -24,7 +25,16 @@ use crate::cli::{Cli, Command};
 use crate::failure::Failure;
 
 fn main() -> ExitCode {
-    let done = match Cli::parse().command {
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        // Help and version go to standard output, which can be full as well.
+        Err(e) if !e.use_stderr() => {
+            printed(e.print().and_then(|()| io::stdout().flush()));
+            return ExitCode::from(ended(0));
+        }
+        Err(e) => e.exit(),
+    };
+    let done = match cli.command {
         Command::Demo(args) => demo::demo(&args),
         Command::Run(args) => commands::run(&args),
         Command::Oversee(args) => commands::oversee(&args),
@@ -44,24 +54,52 @@ fn main() -> ExitCode {
         Command::Serve(args) => pages::serve(&args.workspace, args.port),
         Command::Phantom(args) => commands::phantom(&args),
     };
-    match done {
-        Ok(()) => ExitCode::SUCCESS,
+    let code = match done {
+        Ok(()) => 0,
         Err(failure) => {
             warn(failure.text());
-            ExitCode::from(failure.code())
+            failure.code()
         }
+    };
+    ExitCode::from(ended(code))
+}
+
+/// The first fault of standard output: whoever reads it lacks everything from there on.
+static OUTPUT: OnceLock<io::Error> = OnceLock::new();
+
+/// Prints a line. A reader who went away (a closed pipe) ends the printing, not the work; so does a full disk,
+/// which the exit code tells in the end.
+fn say(line: impl std::fmt::Display) {
+    // After a gap, more lines would pass for the whole.
+    if OUTPUT.get().is_none() {
+        let mut out = io::stdout().lock();
+        printed(writeln!(out, "{line}").and_then(|()| out.flush()));
     }
 }
 
-/// Prints a line. A reader who went away (a closed pipe) ends the printing, not the work.
-fn say(line: impl std::fmt::Display) {
-    let mut out = std::io::stdout().lock();
-    let _ = writeln!(out, "{line}").and_then(|()| out.flush());
+/// Remembers the first fault of standard output.
+fn printed(done: io::Result<()>) {
+    if let Err(e) = done {
+        let _ = OUTPUT.set(e);
+    }
+}
+
+/// The exit code of a command that ended with this one: another where standard output could not be written, for
+/// then whoever reads it does not have what the command found.
+fn ended(code: u8) -> u8 {
+    match OUTPUT.get() {
+        Some(e) if e.kind() != io::ErrorKind::BrokenPipe => {
+            let failure = Failure::output(e);
+            warn(failure.text());
+            failure.code()
+        }
+        _ => code,
+    }
 }
 
 /// Tells the user something on standard error.
 fn warn(line: impl std::fmt::Display) {
-    let _ = writeln!(std::io::stderr(), "candour: {line}");
+    let _ = writeln!(io::stderr(), "candour: {line}");
 }
 
 type Done = Result<(), Failure>;

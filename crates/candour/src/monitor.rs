@@ -217,6 +217,27 @@ fn line(r: &Reading) -> String {
     )
 }
 
+/// The verdict over all readings. That nothing alarms is good news only where everything was judged.
+fn verdict(list: &[Reading]) -> (Tone, String) {
+    let alarms = list.iter().filter(|r| r.alarm || r.unjudged).count();
+    let silent = list.iter().filter(|r| r.value.is_none()).count();
+    if alarms > 0 {
+        let text = format!(
+            "{alarms} of {} monitors alarm or cannot be judged.",
+            list.len()
+        );
+        (Tone::Bad, text)
+    } else if silent > 0 {
+        let text = format!(
+            "No monitor alarms; {silent} of {} could not be judged.",
+            list.len()
+        );
+        (Tone::Plain, text)
+    } else {
+        (Tone::Good, "No monitor alarms.".into())
+    }
+}
+
 fn page(
     model: &str,
     list: &[Reading],
@@ -224,7 +245,6 @@ fn page(
     budget: Option<f64>,
     (index, at): (u64, Timestamp),
 ) -> Document {
-    let alarms = list.iter().filter(|r| r.alarm || r.unjudged).count();
     let items = list
         .iter()
         .map(|r| {
@@ -294,17 +314,7 @@ fn page(
             ),
             ("Software".into(), SOFTWARE.into()),
         ],
-        verdict: if alarms == 0 {
-            (Tone::Good, "No monitor alarms.".into())
-        } else {
-            (
-                Tone::Bad,
-                format!(
-                    "{alarms} of {} monitors alarm or cannot be judged.",
-                    list.len()
-                ),
-            )
-        },
+        verdict: verdict(list),
         sections: vec![Section {
             heading: "Monitors".into(),
             items,

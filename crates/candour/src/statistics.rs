@@ -390,7 +390,7 @@ fn parse(command: Command, rest: &[OsString]) -> Result<ArgMatches, Failure> {
             } else {
                 say(e.render());
             }
-            std::process::exit(0);
+            std::process::exit(i32::from(crate::ended(0)));
         }
         Err(e) => Err(Failure::Misuse(
             e.render().to_string().trim_end().to_owned(),

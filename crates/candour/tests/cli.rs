@@ -451,6 +451,93 @@ fn storage_that_refuses_is_one_clear_error() {
     check(&arguments, 0, "");
 }
 
+/// Standard output that is full is an error; a reader who went away is none.
+#[cfg(target_os = "linux")]
+#[test]
+fn a_full_standard_output_is_told() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = |name: &str| folder.path().join(name).to_str().unwrap().to_owned();
+    table(&folder.path().join("ten.csv"), 10);
+    let (ws, input, plan) = (path("w"), path("ten.csv"), path("plan.toml"));
+    let fna = "devices/breast-fna";
+    check(&["run", "--device", fna, "--workspace", &ws, &input], 0, "");
+    fs::write(
+        folder.path().join("two.csv"),
+        "truth,score\n1,0.9\n0,0.2\n1,0.7\n0,0.8\n",
+    )
+    .unwrap();
+    fs::write(
+        &plan,
+        "title = \"t\"\nversion = \"1\"\n[report]\ntarget_population = \"p\"\nreference_standard = \"r\"\n[data]\nindependent = \"one row each\"\n[[endpoint]]\nid = \"e\"\nstatistic = \"roc-auc\"\ntruth = \"truth\"\nscore = \"score\"\n",
+    )
+    .unwrap();
+    let (data, out) = (path("two.csv"), path("out"));
+    for arguments in [
+        vec!["validate", &plan, "--data", &data, "--out", &out, "--json"],
+        vec!["validate", "--draft", "--data", &data],
+        vec!["statistics", "--list"],
+        vec!["statistics", "roc-auc", "--help"],
+        vec!["ledger", "show", &ws],
+        vec!["--version"],
+    ] {
+        let to = |file: fs::File| {
+            Command::new(BINARY)
+                .current_dir(root())
+                .args(&arguments)
+                .stdout(file)
+                .output()
+                .unwrap()
+        };
+        let full = to(fs::OpenOptions::new()
+            .write(true)
+            .open("/dev/full")
+            .unwrap());
+        let said = stderr(&full);
+        assert_eq!(full.status.code(), Some(4), "{arguments:?}: {said}");
+        assert_eq!(
+            said.matches("standard output could not be written").count(),
+            1,
+            "{said}"
+        );
+        assert!(!said.contains("panicked"), "{said}");
+        // The reader is gone before anything is written.
+        let (reader, writer) = std::io::pipe().unwrap();
+        drop(reader);
+        let closed = Command::new(BINARY)
+            .current_dir(root())
+            .args(&arguments)
+            .stdout(writer)
+            .output()
+            .unwrap();
+        let said = stderr(&closed);
+        assert_eq!(closed.status.code(), Some(0), "{arguments:?}: {said}");
+        assert!(!said.contains("standard output"), "{said}");
+    }
+}
+
+/// That no monitor alarms is no good news where none could be judged.
+#[test]
+fn a_monitor_that_judged_nothing_is_not_green() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = |name: &str| folder.path().join(name).to_str().unwrap().to_owned();
+    table(&folder.path().join("ten.csv"), 10);
+    let (ws, input) = (path("w"), path("ten.csv"));
+    let fna = "devices/breast-fna";
+    check(&["run", "--device", fna, "--workspace", &ws, &input], 0, "");
+    let output = candour(&["monitor", "--workspace", &ws]);
+    assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
+    let lines = text(&output.stdout);
+    assert!(lines.contains("not judged"), "{lines}");
+    let page = fs::read_dir(folder.path().join("w/monitoring"))
+        .unwrap()
+        .next()
+        .unwrap()
+        .unwrap();
+    let page = fs::read_to_string(page.path()).unwrap();
+    assert!(page.contains("could not be judged."), "{page}");
+    assert!(page.contains("No monitor alarms; ") && !page.contains("No monitor alarms."));
+}
+
 /// Two writers: the second is told, and loses nothing.
 #[test]
 fn a_second_writer_is_refused() {
