@@ -24,6 +24,9 @@ const VOXELS_MAX: usize = 1 << 31;
 const SHIFT_MAX: f64 = 0.02;
 /// The longest header, that of NIfTI-2, with its extender.
 const HEADER_BYTES: u64 = 544;
+/// What may follow the voxels that a compressed file's header promises: it is unpacked to check the
+/// checksum and kept nowhere.
+const TRAILING_BYTES_MAX: u64 = 64 << 20;
 /// The slices that a segmentation may span, those without a frame among them: as many as a body has at 0.2 mm.
 const SLICES_MAX: f64 = 1e4;
 
@@ -173,10 +176,12 @@ pub fn options(given: &[(String, String)]) -> Result<Options, StatisticsError> {
 }
 
 /// Compares two files of masks: NIfTI-1 or NIfTI-2 in one file (also gzipped) or DICOM segmentation, each for itself.
-/// `label` picks a label of a label map or a segment; without it all that is not background counts.
+/// `label` picks a label of a label map or a segment; without it all that is not background (0) counts.
+/// Values below 0 are no labels (some tools mark voxels that were not read with -1, and 255 read as a
+/// signed byte is -1): they are refused, unless `label` picks another value, which leaves them out.
 ///
 /// # Errors
-/// When a file cannot be read, or the two do not lie on one grid.
+/// When a file cannot be read, is damaged, holds values that are no labels, or the two do not lie on one grid.
 pub fn compare_files(
     reference: &[u8],
     prediction: &[u8],
@@ -331,7 +336,12 @@ impl Header {
             Some(Version::Two) => Self::of_two(which, bytes),
             _ => {
                 let nifti = nifti::NiftiHeader::from_reader(bytes).map_err(|_| damaged())?;
-                let dim: Vec<u64> = nifti.dim.iter().map(|d| u64::from(*d)).collect();
+                // The format's sizes are signed; the reader's are not.
+                let dim: Vec<i64> = nifti
+                    .dim
+                    .iter()
+                    .map(|d| i64::from(d.cast_signed()))
+                    .collect();
                 let (dims, voxels) = size(which, &dim)?;
                 let rows = [nifti.srow_x, nifti.srow_y, nifti.srow_z];
                 let [sign, x, y, z, ..] = nifti.pixdim;
@@ -375,10 +385,8 @@ impl Header {
             bytes,
             big_endian: bytes.starts_with(&540u32.to_be_bytes()),
         };
-        let read = || -> Option<(Vec<u64>, i16, Self)> {
-            let dim: Option<Vec<u64>> = (0..8)
-                .map(|n| fields.i64(16 + 8 * n).and_then(|d| u64::try_from(d).ok()))
-                .collect();
+        let read = || -> Option<(Vec<i64>, i16, Self)> {
+            let dim: Option<Vec<i64>> = (0..8).map(|n| fields.i64(16 + 8 * n)).collect();
             let [slope, shift] = fields.f64(176)?;
             let start = fields.i64(168)?;
             let header = Self {
@@ -435,7 +443,7 @@ impl Header {
 }
 
 /// The three dimensions that a header's `dim` states, and how many voxels they hold.
-fn size(which: &'static str, dim: &[u64]) -> Result<([usize; 3], usize), MaskError> {
+fn size(which: &'static str, dim: &[i64]) -> Result<([usize; 3], usize), MaskError> {
     let wrong = |what: &str| MaskError {
         which,
         what: what.into(),
@@ -448,6 +456,15 @@ fn size(which: &'static str, dim: &[u64]) -> Result<([usize; 3], usize), MaskErr
     }
     let mut dims = [1usize; 3];
     for (n, size) in dim.iter().skip(1).take(rank as usize).enumerate() {
+        if *size < 0 {
+            return Err(MaskError {
+                which,
+                what: format!(
+                    "is damaged: its header states a negative size (dim[{}]); write it anew",
+                    n + 1
+                ),
+            });
+        }
         match dims.get_mut(n) {
             Some(slot) => *slot = usize::try_from(*size).unwrap_or(usize::MAX),
             None if *size <= 1 => {}
@@ -512,7 +529,14 @@ impl Placed {
             return Err(wrong("is an empty file".into()));
         }
         if bytes.starts_with(&[0x1f, 0x8b]) {
-            let damaged = |_| wrong("is damaged: its compression ends early; copy it anew".into());
+            let damaged = |e: std::io::Error| {
+                wrong(match e.kind() {
+                    std::io::ErrorKind::UnexpectedEof => {
+                        "is damaged: its compression ends early; copy it anew".into()
+                    }
+                    _ => "is damaged: its compression or its checksum is wrong, or other bytes follow it; copy it anew".into(),
+                })
+            };
             let mut inflate = flate2::read::MultiGzDecoder::new(bytes);
             // The header says how much is to come; nothing is unpacked that it does not promise.
             let mut out = Vec::new();
@@ -523,7 +547,19 @@ impl Placed {
                 .map_err(damaged)?;
             let promised = Header::read(which, &out)?.bytes_in_all()?;
             let rest = promised.saturating_sub(out.len() as u64);
-            inflate.take(rest).read_to_end(&mut out).map_err(damaged)?;
+            inflate
+                .by_ref()
+                .take(rest)
+                .read_to_end(&mut out)
+                .map_err(damaged)?;
+            // The checksum stands behind the last byte and is compared only when the end is read.
+            let mut beyond = inflate.take(TRAILING_BYTES_MAX + 1);
+            let more = std::io::copy(&mut beyond, &mut std::io::sink()).map_err(damaged)?;
+            if more > TRAILING_BYTES_MAX {
+                return Err(wrong(
+                    "is damaged: it holds far more than its header says; write it anew".into(),
+                ));
+            }
             return Self::nifti(which, &out, label);
         }
         if Version::of(bytes).is_some() {
@@ -639,13 +675,15 @@ impl Placed {
         // part of the index test and not of the comparison.
         let mut labels = std::collections::BTreeSet::new();
         let mut last = f64::NEG_INFINITY;
-        let mut sound = true;
+        let (mut sound, mut negative) = (true, false);
         let mut inside = |v: f64| -> bool {
             let v = v * slope + shift;
             if v != last {
                 last = v;
                 if !v.is_finite() || v.fract().abs() > 1e-6 {
                     sound = false;
+                } else if v < 0.0 {
+                    negative = true;
                 } else if v != 0.0 && labels.len() < 1000 {
                     labels.insert(v.round() as i64);
                 }
@@ -691,14 +729,27 @@ impl Placed {
         if !sound {
             return Err(wrong("holds values that are no whole numbers (a probability map, or NaN); apply the threshold first and give a mask of labels".into()));
         }
+        if negative && label.is_none() {
+            return Err(wrong("holds values below 0, which are no labels (voxels marked as not read, or labels above 127 written as signed bytes); write them as 0 where they are background, or give the label to compare".into()));
+        }
         let there: Vec<i64> = labels.into_iter().collect();
         tell_labels(which, label, &there, &mut notes);
         if voxels.len() != header.voxels {
             return Err(header.damaged());
         }
         let unit_mm = match header.units & 7 {
-            1 => 1000.0,
-            3 => 0.001,
+            1 => {
+                notes.push(format!(
+                    "the {which} mask states its lengths in metres; they are taken as such"
+                ));
+                1000.0
+            }
+            3 => {
+                notes.push(format!(
+                    "the {which} mask states its lengths in micrometres; they are taken as such"
+                ));
+                0.001
+            }
             2 => 1.0,
             _ => {
                 notes.push(format!(

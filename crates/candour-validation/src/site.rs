@@ -5,6 +5,7 @@
 //! rows laid together. Histograms with wider bins carry a bound on their error. All else is pooled as
 //! an estimate with its standard error, by random effects.
 
+use std::collections::BTreeMap;
 use std::fmt;
 
 use candour_record::Digest;
@@ -648,7 +649,41 @@ pub struct Pooled {
     pub endpoints: Vec<PooledEndpoint>,
 }
 
+/// Refuses summaries of which one key signed two: the same rows, told under two names, would count
+/// twice. Each is given as the site's name and the key that signed, in the notation of signed-note,
+/// whose names are not compared: whoever signs chooses them, as the site's.
+///
+/// # Errors
+/// With the two sites.
+pub fn one_key_each<'a>(
+    signed: impl IntoIterator<Item = (&'a str, &'a str)>,
+) -> Result<(), SiteError> {
+    let mut seen: BTreeMap<&str, &str> = BTreeMap::new();
+    for (site, key) in signed {
+        // NAME+HASH+KEY: neither name nor hash holds a plus sign, the key in Base64 may.
+        let own = key.splitn(3, '+').last().unwrap_or(key);
+        match seen.insert(own, site) {
+            None => {}
+            Some(first) if first == site => {
+                return Err(SiteError(format!(
+                    "two summaries are of the site `{site}`, signed by one key; give each site once"
+                )));
+            }
+            Some(first) => {
+                return Err(SiteError(format!(
+                    "one key signed for the site `{first}` and for the site `{site}`: the same rows may stand in both; give one of them (each site signs with the key of its own workspace)"
+                )));
+            }
+        }
+    }
+    Ok(())
+}
+
 /// Pools summaries whose signatures were checked.
+///
+/// Whether two sites hold the same patients cannot be told: a summary carries no digest of its rows, by
+/// which few rows could be guessed. Sites that tell exactly the same numbers are noted, and keys are for
+/// [`one_key_each`].
 ///
 /// # Errors
 /// When a site followed another plan, a site is there twice, or an endpoint cannot be pooled.
@@ -719,6 +754,19 @@ fn pool_endpoint(
             out.withheld,
             told.len()
         ));
+    }
+    // Sums, histograms and estimates of different patients hardly agree to the last digit.
+    for (at, (site, own)) in told.iter().enumerate() {
+        let telling = own.estimate.is_some() || own.sums.is_some() || own.histogram.is_some();
+        if let Some((first, _)) = told
+            .iter()
+            .take(at)
+            .find(|(_, other)| telling && other == own)
+        {
+            out.notes.push(format!(
+                "The sites {first} and {site} tell exactly the same; the same rows may have been counted twice."
+            ));
+        }
     }
     let with = |f: fn(&EndpointSummary) -> bool| told.iter().filter(|(_, e)| f(e)).count();
     let entry = endpoint.entry();

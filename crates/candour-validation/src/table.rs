@@ -1,7 +1,7 @@
 //! Tables as they arrive: CSV, JSON lines and Parquet, with the place of each row kept, so that
 //! every fault names file and row. Errors never repeat a cell's content: it may be personal.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use candour_record::Digest;
 
@@ -11,8 +11,12 @@ pub const FILE_BYTES_MAX: u64 = 4 << 30;
 const ROWS_MAX: usize = 20_000_000;
 /// The most columns of one file.
 const COLUMNS_MAX: usize = 10_000;
-/// Rows that one error names at most.
+/// Rows or columns that one error names at most.
 const NAMED_MAX: usize = 5;
+/// The longest column name of a file with separators: what is longer is a text and no name.
+const NAME_CHARS_MAX: usize = 120;
+/// How much of a column's name a message shows.
+const SHOWN_CHARS: usize = 40;
 
 /// A fault of a table, with its place.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -113,18 +117,17 @@ impl Table {
                 columns.len()
             )));
         }
-        let mut seen = BTreeSet::new();
-        for (at, column) in columns.iter().enumerate() {
+        let mut seen: BTreeMap<&str, usize> = BTreeMap::new();
+        for (at, column) in (1usize..).zip(&columns) {
             if column.is_empty() {
                 return Err(fault(format!(
-                    "column {} has no name; name it in the header",
-                    at + 1
+                    "column {at} has no name; name it in the header"
                 )));
             }
-            if !seen.insert(column) {
+            // By place and not by name: without a header the name is a patient's cell.
+            if let Some(first) = seen.insert(column, at) {
                 return Err(fault(format!(
-                    "two columns are named `{}`; rename one",
-                    shown(column)
+                    "columns {first} and {at} have the same name; rename one (the first line must name the columns)"
                 )));
             }
         }
@@ -165,6 +168,11 @@ impl Table {
     fn csv(name: &str, bytes: &[u8]) -> Result<Self, TableError> {
         let text = text_of(name, bytes)?;
         let separator = separator_of(text);
+        quotes_of(text, separator).map_err(|(line, what)| TableError {
+            file: name.to_owned(),
+            row: Some(line),
+            what,
+        })?;
         let mut reader = csv::ReaderBuilder::new()
             .delimiter(separator)
             .flexible(true)
@@ -189,7 +197,7 @@ impl Table {
         }
         // In a table of one column a blank line may be an empty cell; CSV readers leave it out.
         if header.len() == 1 && !text.contains('"') {
-            let blank = text.lines().position(|l| l.trim().is_empty());
+            let blank = lines_of(text).position(|l| l.trim().is_empty());
             if let Some(at) = blank {
                 return Err(TableError {
                     file: name.to_owned(),
@@ -197,6 +205,16 @@ impl Table {
                     what: "is blank, which in a table of one column may be a missing value or nothing; write NA for a missing value, and no blank line".into(),
                 });
             }
+        }
+        if let Some((at, sign)) = data_in(&header) {
+            // The cell stays unsaid: without a header it is a patient's.
+            return Err(TableError {
+                file: name.to_owned(),
+                row: Some(1),
+                what: format!(
+                    "the first line seems to hold data, not names: its column {at} {sign}; put a line before it that names each column, with a letter in each name (`class_1`, not `1`)"
+                ),
+            });
         }
         let mut out = Self::empty(name, header)?;
         // Lines are counted here: the reader's own count stops before the line feed of CRLF.
@@ -212,7 +230,7 @@ impl Table {
                 start += 1;
             }
             let between = text.as_bytes().get(counted..start).unwrap_or_default();
-            line += between.iter().filter(|b| **b == b'\n').count() as u64;
+            line += line_ends(between);
             counted = start.max(counted);
             out.push(line, row.iter().map(|c| c.trim().to_owned()).collect())?;
         }
@@ -343,7 +361,7 @@ impl Table {
     /// The cells of a column.
     ///
     /// # Errors
-    /// When there is no such column; the message lists those there are, nearest first.
+    /// When there is no such column; the message names the few that are spelled most like it.
     pub fn column(&self, name: &str) -> Result<&[String], TableError> {
         self.columns
             .iter()
@@ -351,12 +369,20 @@ impl Table {
             .and_then(|at| self.cells.get(at))
             .map(Vec::as_slice)
             .ok_or_else(|| {
-                let mut known: Vec<&str> =
-                    self.columns.iter().map(String::as_str).take(30).collect();
+                let mut known: Vec<&str> = self.columns.iter().map(String::as_str).collect();
                 known.sort_by_key(|k| distance(k, name));
+                let near: Vec<String> = known.iter().take(NAMED_MAX).map(|k| shown(k)).collect();
+                let more = match known.len().saturating_sub(near.len()) {
+                    0 => String::new(),
+                    n => format!(" and {n} more"),
+                };
                 self.fault(
                     None,
-                    format!("has no column `{name}`; it has: {}", known.join(", ")),
+                    format!(
+                        "has no column `{}`; it has: {}{more}",
+                        shown(name),
+                        near.join(", ")
+                    ),
                 )
             })
     }
@@ -383,10 +409,16 @@ impl Table {
     /// When it has another length or its name is taken.
     pub fn add(&mut self, name: &str, cells: Vec<String>) -> Result<(), TableError> {
         if self.columns.iter().any(|c| c == name) {
-            return Err(self.fault(None, format!("already has a column `{name}`; rename it")));
+            return Err(self.fault(
+                None,
+                format!("already has a column `{}`; rename it", shown(name)),
+            ));
         }
         if cells.len() != self.rows() {
-            return Err(self.fault(None, format!("column `{name}` has another number of rows")));
+            return Err(self.fault(
+                None,
+                format!("column `{}` has another number of rows", shown(name)),
+            ));
         }
         self.columns.push(name.to_owned());
         self.cells.push(cells);
@@ -649,16 +681,14 @@ fn text_of<'a>(name: &str, bytes: &'a [u8]) -> Result<&'a str, TableError> {
         ));
     }
     std::str::from_utf8(bytes).map_err(|e| {
-        let line = bytes
-            .get(..e.valid_up_to())
-            .map_or(0, |b| b.iter().filter(|c| **c == b'\n').count() as u64);
+        let line = bytes.get(..e.valid_up_to()).map_or(0, line_ends);
         fault(Some(line + 1), "is not UTF-8; save it as UTF-8")
     })
 }
 
 /// The separator that the header uses most: comma, semicolon or tab.
 fn separator_of(text: &str) -> u8 {
-    let header = text.lines().find(|l| !l.trim().is_empty()).unwrap_or("");
+    let header = lines_of(text).find(|l| !l.trim().is_empty()).unwrap_or("");
     // What stands within quotes separates nothing.
     let count = |c: char| {
         header
@@ -677,6 +707,120 @@ fn separator_of(text: &str) -> u8 {
     }
 }
 
+/// How many lines end in these bytes: by LF, by CRLF, or by CR alone.
+fn line_ends(bytes: &[u8]) -> u64 {
+    let after = bytes.iter().skip(1).map(Some).chain([None]);
+    let ends = bytes.iter().zip(after);
+    ends.filter(|(b, next)| **b == b'\n' || (**b == b'\r' && *next != Some(&b'\n')))
+        .count() as u64
+}
+
+/// The lines of a text, whether they end by LF, CRLF or CR alone; an end at the end opens no line.
+fn lines_of(text: &str) -> impl Iterator<Item = &str> {
+    let mut rest = Some(text).filter(|t| !t.is_empty());
+    std::iter::from_fn(move || {
+        let text = rest?;
+        let (line, after) = match text.split_once(['\r', '\n']) {
+            None => (text, ""),
+            // What stands before the end of the line says which end it was.
+            Some((line, after)) if text.as_bytes().get(line.len()) == Some(&b'\r') => {
+                (line, after.strip_prefix('\n').unwrap_or(after))
+            }
+            Some(parts) => parts,
+        };
+        rest = Some(after).filter(|t| !t.is_empty());
+        Some(line)
+    })
+}
+
+/// Refuses quotes that the reader would take in silence: one that is never closed takes all rows
+/// behind it into its cell, and one that a later cell's quote closes takes the rows between. The
+/// rules are the reader's: a quote opens at the very start of a cell only, and two within quotes are one.
+fn quotes_of(text: &str, separator: u8) -> Result<(), (u64, String)> {
+    enum At {
+        Start,
+        Plain,
+        Quoted,
+        /// Behind a quote within quotes, which ends them unless another follows.
+        Closing,
+        /// Behind the quotes, where only blanks may stand before the separator.
+        Closed,
+    }
+    let (mut at, mut line, mut opened, mut closed) = (At::Start, 1u64, 1u64, 1u64);
+    let mut bytes = text.bytes().peekable();
+    while let Some(byte) = bytes.next() {
+        let end = byte == b'\n' || byte == b'\r';
+        at = match at {
+            At::Quoted if byte == b'"' => {
+                closed = line;
+                At::Closing
+            }
+            At::Quoted => At::Quoted,
+            At::Closing if byte == b'"' => At::Quoted,
+            _ if end || byte == separator => At::Start,
+            At::Start if byte == b'"' => {
+                opened = line;
+                At::Quoted
+            }
+            At::Start | At::Plain => At::Plain,
+            // The reader keeps the blanks, and all blanks around a cell are dropped.
+            At::Closing | At::Closed if byte == b' ' || byte == b'\t' => At::Closed,
+            At::Closing | At::Closed => {
+                return Err((
+                    opened,
+                    format!(
+                        "a quote is opened here and closed on line {closed}, but text follows it in the same cell: a quote is missing or one too many; put the whole cell in quotes, and write each quote within it twice"
+                    ),
+                ));
+            }
+        };
+        if end && !(byte == b'\r' && bytes.peek() == Some(&b'\n')) {
+            line += 1;
+        }
+    }
+    match at {
+        At::Quoted => Err((
+            opened,
+            "a quote is opened and never closed; close it, or put the cell in quotes and write each quote within it twice".into(),
+        )),
+        _ => Ok(()),
+    }
+}
+
+/// The first column, from 1, whose name in a header of a file with separators is more likely a cell,
+/// and the sign of it. A name without any letter, a number or a date is no name that a person gives.
+fn data_in(header: &[String]) -> Option<(usize, &'static str)> {
+    (1usize..).zip(header).find_map(|(at, name)| {
+        let digit = name.bytes().any(|b| b.is_ascii_digit());
+        let signs = name
+            .bytes()
+            .all(|b| b.is_ascii_digit() || b.is_ascii_punctuation() || b == b' ');
+        // `nan` and `inf`, which parse too, may be names.
+        if digit && name.parse::<f64>().is_ok() {
+            Some((at, "is a number"))
+        } else if digit && (signs || is_time(name)) {
+            Some((at, "is a number, a date or a time"))
+        } else if name.chars().count() > NAME_CHARS_MAX {
+            Some((at, "is longer than a name (120 characters)"))
+        } else {
+            None
+        }
+    })
+}
+
+/// Whether a text is a date or a time of ISO 8601, such as `2024-05-31T10:00:00Z`.
+fn is_time(text: &str) -> bool {
+    let Some((date, time)) = text.as_bytes().split_at_checked(10) else {
+        return false;
+    };
+    // `2024-05-31_volume` may be a name.
+    let ends = matches!(time, [] | [b'T' | b't' | b' ', b'0'..=b'9', ..]);
+    ends && (0usize..).zip(date).all(|(n, b)| match n {
+        4 | 7 => *b == b'-',
+        _ => b.is_ascii_digit(),
+    })
+}
+
 fn places(rows: impl Iterator<Item = u64>) -> String {
     let rows: Vec<u64> = rows.collect();
     let named: Vec<String> = rows.iter().take(NAMED_MAX).map(u64::to_string).collect();
@@ -693,7 +837,11 @@ fn places(rows: impl Iterator<Item = u64>) -> String {
 
 /// A column's name cut to a length that fits a message.
 fn shown(name: &str) -> String {
-    name.chars().take(60).collect()
+    let mut out: String = name.chars().take(SHOWN_CHARS).collect();
+    if out.len() < name.len() {
+        out.push('…');
+    }
+    out
 }
 
 /// Levenshtein distance on characters, for naming the nearest name first.

@@ -8,6 +8,7 @@
     reason = "tests stop at the first surprise"
 )]
 
+use std::io::Write as _;
 use std::path::PathBuf;
 
 use candour_statistics::segmentation::Comparison;
@@ -139,7 +140,11 @@ fn damaged_headers_of_nifti_2_are_refused_in_words() {
     );
     // dim[1], vox_offset and the datatype: negative, within the header, and none that there is.
     for (at, bytes, says) in [
-        (24, (-1i64).to_le_bytes().as_slice(), "is damaged"),
+        (
+            24,
+            (-1i64).to_le_bytes().as_slice(),
+            "a negative size (dim[1])",
+        ),
         (24, (1i64 << 40).to_le_bytes().as_slice(), "too many"),
         (168, 352i64.to_le_bytes().as_slice(), "vox_offset"),
         (168, (-544i64).to_le_bytes().as_slice(), "vox_offset"),
@@ -452,6 +457,11 @@ fn lengths_in_metres_and_micrometres_are_read_as_such() {
             out
         };
         let c = compared(&make("a.nii"), &make("b.nii"), None, &[]).unwrap();
+        let says = |n: &String| n.contains("states its lengths in");
+        assert_eq!(
+            c.notes.iter().filter(|n| says(n)).count(),
+            [0, 2, 0, 2][usize::from(unit)]
+        );
         close(number(&c, "reference_ml"), expected("reference_ml"), "ml");
         close(
             number(&c, "hausdorff"),
@@ -531,6 +541,91 @@ fn truncated_files_are_refused_in_words() {
             );
         }
     }
+}
+
+fn gzip(bytes: &[u8]) -> Vec<u8> {
+    let mut out = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::default());
+    out.write_all(bytes).unwrap();
+    out.finish().unwrap()
+}
+
+#[test]
+fn gzip_is_checked_to_its_end() {
+    let (a, b) = (stored("a.nii"), stored("b.nii"));
+    let whole = gzip(&b);
+    compared(&a, &whole, None, &[]).unwrap();
+    // Several members, one behind the other, are one file (RFC 1952, 2.2); one may be empty.
+    let mut members = gzip(&b[..500]);
+    members.extend(gzip(&b[500..]));
+    members.extend(gzip(b""));
+    let c = compared(&a, &members, None, &[]).unwrap();
+    close(number(&c, "dice"), expected("dice"), "members");
+    // The last eight bytes: the checksum and the length.
+    for at in whole.len() - 8..whole.len() {
+        let mut flipped = whole.clone();
+        flipped[at] ^= 1;
+        refused(&a, &flipped, &["is damaged", "checksum", "copy it anew"]);
+    }
+    for keep in whole.len() - 8..whole.len() {
+        refused(&a, &whole[..keep], &["its compression ends early"]);
+    }
+    let mut first = gzip(&b[..500]);
+    let at = first.len() - 8;
+    first[at] ^= 1;
+    first.extend(gzip(&b[500..]));
+    refused(&a, &first, &["checksum"]);
+    for junk in [b"junk behind the end".as_slice(), &[0; 512], b"x"] {
+        let mut longer = whole.clone();
+        longer.extend(junk);
+        refused(&a, &longer, &["is damaged", "copy it anew"]);
+    }
+    let mut bomb = b.clone();
+    bomb.resize(b.len() + (65 << 20), 0);
+    refused(&a, &gzip(&bomb), &["far more than its header says"]);
+}
+
+#[test]
+fn a_negative_size_is_called_so() {
+    let a = stored("a.nii");
+    for axis in 1..=3usize {
+        let b = patched("b.nii", 40 + 2 * axis, &(-3i16).to_le_bytes());
+        refused(
+            &a,
+            &b,
+            &[&format!("a negative size (dim[{axis}])"), "write it anew"],
+        );
+    }
+}
+
+/// -1 marks what was not read, and is 255 read as a signed byte: neither is a label.
+#[test]
+fn values_below_zero_are_no_labels() {
+    let a = stored("a.nii");
+    let mut b = stored("b-int16.nii");
+    let voxel = b[352..].len() / 2 - 1;
+    let at = 352 + 2 * voxel;
+    assert_eq!(b[at..at + 2], [0, 0]);
+    b[at..at + 2].copy_from_slice(&(-1i16).to_le_bytes());
+    refused(
+        &a,
+        &b,
+        &["holds values below 0", "or give the label to compare"],
+    );
+    // Whoever picks a label leaves them out.
+    let label = u64::from(
+        b[352..]
+            .chunks_exact(2)
+            .map(|c| i16::from_le_bytes([c[0], c[1]]))
+            .max()
+            .unwrap()
+            .unsigned_abs(),
+    );
+    let picked = compared(&b, &b, Some(label), &[]).unwrap();
+    close(
+        number(&picked, "reference_ml"),
+        expected("prediction_ml"),
+        "picked",
+    );
 }
 
 #[test]

@@ -11,8 +11,8 @@
 use candour_validation::analysis::{Analysis, AnalysisError, DataFile, analyse, assemble};
 use candour_validation::plan::Plan;
 use candour_validation::site::{
-    Bin, EndpointSummary, Estimate, FourCounts, Pooled, PooledEndpoint, Summary, Sums, pool,
-    summarise,
+    Bin, EndpointSummary, Estimate, FourCounts, Pooled, PooledEndpoint, Summary, Sums,
+    one_key_each, pool, summarise,
 };
 use candour_validation::table::Table;
 use proptest::prelude::*;
@@ -467,6 +467,49 @@ fn a_summary_of_another_plan_or_a_site_given_twice_is_refused() {
     );
     let said = pool(&ours, &[a.clone(), a]).unwrap_err().to_string();
     assert!(said.contains("two summaries are of the site `a`"), "{said}");
+}
+
+#[test]
+fn one_key_signs_for_one_site() {
+    let (one, two) = ("A+01020304+AQ+b/c=", "B+05060708+AQ+d/c=");
+    one_key_each([("a", one), ("b", two)]).unwrap();
+    // The key's name, and the hash that covers it, are the signer's choice; the key is what follows.
+    for again in [one, "other-name+0a0b0c0d+AQ+b/c="] {
+        let said = one_key_each([("a", one), ("b", two), ("c", again)])
+            .unwrap_err()
+            .to_string();
+        assert!(
+            said.contains("one key signed for the site `a` and for the site `c`"),
+            "{said}"
+        );
+    }
+    let said = one_key_each([("a", one), ("a", one)])
+        .unwrap_err()
+        .to_string();
+    assert!(said.contains("two summaries are of the site `a`"), "{said}");
+}
+
+/// A second key hides nothing: numbers that agree to the last digit are noted.
+#[test]
+fn sites_that_tell_exactly_the_same_are_noted() {
+    let plan = plan(ENDPOINTS);
+    let noted = |sites: &[Summary]| -> Vec<String> {
+        let pooled = pool(&plan, sites).unwrap();
+        let notes = pooled.endpoints.into_iter().flat_map(|e| e.notes);
+        notes.filter(|n| n.contains("exactly the same")).collect()
+    };
+    let (a, b) = (told(&plan, &cases(240), "a"), told(&plan, &cases(200), "b"));
+    assert!(noted(&[a.clone(), b.clone()]).is_empty());
+    let again = told(&plan, &cases(240), "c");
+    let said = noted(&[a, b, again]);
+    assert!(
+        said.first()
+            .is_some_and(|n| n.contains("The sites a and c tell")),
+        "{said:?}"
+    );
+    // Nothing told is nothing alike.
+    let (few, fewer) = (told(&plan, &cases(4), "d"), told(&plan, &cases(4), "e"));
+    assert!(noted(&[few, fewer]).is_empty());
 }
 
 #[test]

@@ -164,9 +164,186 @@ fn lines_are_counted_alike_for_every_end_of_line_and_over_blank_lines() {
 
 #[test]
 fn a_blank_line_in_a_table_of_one_column_is_refused() {
-    let e = refused("t.csv", "score\n0.1\n\n0.3\n");
-    assert_eq!(e.row, Some(3));
-    assert!(e.what.contains("is blank"), "{e}");
+    for end in ENDS {
+        let e = refused("t.csv", "score\n0.1\n\n0.3\n".replace('\n', end));
+        assert_eq!(e.row, Some(3), "{end:?}");
+        assert!(e.what.contains("is blank"), "{e}");
+        // The end of the last line opens no line.
+        good("t.csv", "score\n0.1\n0.3\n".replace('\n', end));
+    }
+}
+
+const ENDS: [&str; 3] = ["\n", "\r\n", "\r"];
+
+#[test]
+fn lines_that_end_by_cr_alone_are_counted_and_their_header_tells_the_separator() {
+    let table = good("t.csv", "id;x\r1;a,b,c\r\r2;d,e,f\r");
+    assert_eq!(table.columns(), ["id", "x"]);
+    assert_eq!(places(&table), [2, 4]);
+    let e = refused("t.csv", b"id,x\r1,2\r3,\xe4\r");
+    assert_eq!(e.row, Some(3), "{e}");
+}
+
+/// A table of 40 rows under a header, for every end of line and separator, with one line exchanged.
+fn with_line(at: usize, line: &str) -> Vec<(&'static str, String)> {
+    let mut lines = vec!["id,truth,score,note".to_owned()];
+    lines.extend((2..=41).map(|i| format!("c{i},1,0.5,n{i}")));
+    lines[at - 1] = line.to_owned();
+    let mut out = Vec::new();
+    for end in ENDS {
+        let text = lines.join(end);
+        out.push(("t.tsv", text.replace(',', "\t")));
+        out.push(("t.csv", text.replace(',', ";")));
+        out.push(("t.csv", format!("{text}{end}")));
+        out.push(("t.csv", text));
+    }
+    out
+}
+
+#[test]
+fn a_quote_that_is_never_closed_is_refused_with_the_line_where_it_opens() {
+    for (at, line) in [
+        (10, "c10,1,0.5,\"SECRET"),
+        (10, "\"c10,1,0.5,SECRET"),
+        (10, "c10,\"a\"\"\",0.5,\"\"\"SECRET\"\""),
+        (41, "c41,1,0.5,\"SECRET"),
+        (41, "\"c41,1,0.5,SECRET"),
+        (41, "c41,1,0.5,\""),
+        (1, "id,truth,score,\"note"),
+    ] {
+        for (name, text) in with_line(at, line) {
+            let e = refused(name, &text);
+            assert_eq!(e.row, Some(at as u64), "{text:?}: {e}");
+            assert!(
+                e.what.starts_with("a quote is opened and never closed; "),
+                "{e}"
+            );
+            assert!(!e.to_string().contains("SECRET"), "{e}");
+        }
+    }
+}
+
+/// The quote of line 10 is closed by the one that should open the cell of line 12.
+#[test]
+fn text_behind_a_closed_quote_is_refused_with_both_lines() {
+    for (name, text) in with_line(10, "c10,1,0.5,\"SECRET") {
+        let text = text.replace("n12", "\"SECRET, n12\"");
+        let e = refused(name, &text);
+        assert_eq!(e.row, Some(10), "{text:?}: {e}");
+        assert!(
+            e.what
+                .starts_with("a quote is opened here and closed on line 12, but text follows it"),
+            "{e}"
+        );
+        assert!(!e.to_string().contains("SECRET"), "{e}");
+    }
+    let e = refused("t.csv", "id,x\n1,\"5\" disk\"\n");
+    assert_eq!(e.row, Some(2));
+    assert!(e.what.contains("write each quote within it twice"), "{e}");
+}
+
+#[test]
+fn quotes_that_are_in_order_are_read() {
+    for (cell, want) in [
+        ("\"two\nlines, \n\nand four\"", "two\nlines, \n\nand four"),
+        ("\"a \"\"b\"\" c\"", "a \"b\" c"),
+        ("\"\"\"\"", "\""),
+        ("\"\"", ""),
+        // Blanks behind the quotes are none of the cell.
+        ("\"a\" ", "a"),
+        // A quote within a cell that does not begin with one is a letter.
+        ("5\" disk", "5\" disk"),
+        ("5\"", "5\""),
+        (" \"a", "\"a"),
+    ] {
+        for end in ENDS {
+            let text = format!("id,note,z\n1,{cell},9\n2,x,8").replace('\n', end);
+            let table = good("t.csv", &text);
+            assert_eq!(
+                table.column("note").unwrap(),
+                [want.replace('\n', end).as_str(), "x"],
+                "{text:?}"
+            );
+            assert_eq!(
+                places(&table),
+                [2, 3 + want.matches('\n').count() as u64],
+                "{text:?}"
+            );
+        }
+    }
+}
+
+#[test]
+fn a_first_line_of_data_is_refused_without_its_cells() {
+    for (line, at) in [
+        ("P0,1,B,Hans Meier", 2),
+        ("P0,Hans Meier,-0.25", 3),
+        ("P0,Hans Meier,1e-3", 3),
+        ("P0;Hans Meier;0,25", 3),
+        ("P0,Hans Meier,1960-05-31", 3),
+        ("P0,Hans Meier,1960-05-31T10:00:00Z", 3),
+        ("P0,Hans Meier,31.05.1960", 3),
+        ("17,Hans Meier,B", 1),
+    ] {
+        let e = refused("t.csv", format!("{line}\n{line}\n"));
+        assert_eq!(e.row, Some(1));
+        assert!(
+            e.what.starts_with(&format!(
+                "the first line seems to hold data, not names: its column {at} is a number"
+            )),
+            "{line}: {e}"
+        );
+        assert!(
+            !e.what.contains("Hans") && !e.what.contains("P0") && !e.what.contains("1960"),
+            "{e}"
+        );
+    }
+    let e = refused("t.csv", format!("id,{}\n1,2\n", "x".repeat(5_000_000)));
+    assert!(e.what.contains("its column 2 is longer than a name"), "{e}");
+    assert!(e.to_string().len() < 400, "{}", e.to_string().len());
+    // Cells that repeat are not shown either.
+    let e = refused("t.csv", "Hans Meier,B,B\nErna Kurz,B,A\n");
+    assert!(e.what.contains("columns 2 and 3 have the same name"), "{e}");
+}
+
+#[test]
+fn names_with_numbers_in_them_are_names() {
+    let names = [
+        "class_1",
+        "p0.5",
+        "95% upper",
+        "T1",
+        "1st",
+        "nan",
+        "inf",
+        "2024-05-31_volume",
+        "#",
+        "Δ",
+    ];
+    let table = good(
+        "t.csv",
+        format!("{}\n{}\n", names.join(","), ["x"; 10].join(",")),
+    );
+    assert_eq!(table.columns(), names);
+    // Names of members and of Parquet's columns are never cells.
+    assert_eq!(good("t.jsonl", "{\"0\":1,\"1\":2}").columns(), ["0", "1"]);
+}
+
+#[test]
+fn a_missing_column_is_told_in_few_words_however_long_and_many_the_names() {
+    let mut members: Vec<String> = (0..60)
+        .map(|i| format!("\"{i}{}\":1", "x".repeat(100_000)))
+        .collect();
+    members.push("\"scores\":1".into());
+    let table = good("t.jsonl", format!("{{{}}}", members.join(",")));
+    let e = table.column("score").unwrap_err();
+    assert!(
+        e.what
+            .starts_with("has no column `score`; it has: scores, 0xxx"),
+        "{e}"
+    );
+    assert!(e.what.ends_with("… and 56 more"), "{e}");
+    assert!(e.what.chars().count() < 300, "{e}");
 }
 
 #[test]
@@ -180,10 +357,10 @@ fn null_bytes_are_refused() {
 fn a_name_that_is_there_twice_or_empty_is_refused() {
     let e = refused("t.csv", "id,score,id\n1,2,3\n");
     assert_eq!(e.row, Some(1));
-    assert!(e.what.contains("two columns are named `id`"), "{e}");
+    assert!(e.what.contains("columns 1 and 3 have the same name"), "{e}");
     // Names are told apart as they are read: without the blanks around them.
     let e = refused("t.csv", "id, id\n1,2\n");
-    assert!(e.what.contains("two columns"), "{e}");
+    assert!(e.what.contains("columns 1 and 2"), "{e}");
     let e = refused("t.csv", "id,,x\n1,2,3\n");
     assert!(e.what.contains("column 2 has no name"), "{e}");
     let e = refused("t.jsonl", "{\"\": 1}\n");

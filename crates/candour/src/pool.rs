@@ -33,6 +33,8 @@ pub(crate) fn pool(args: &cli::Pool) -> Done {
         signed.push((summary.site.clone(), key));
         summaries.push(summary);
     }
+    site::one_key_each(signed.iter().map(|(s, k)| (s.as_str(), k.as_str())))
+        .map_err(|e| Failure::Misuse(e.to_string()))?;
     let pooled =
         site::pool(&opened.plan, &summaries).map_err(|e| Failure::Misuse(e.to_string()))?;
     if args.json {
@@ -48,6 +50,10 @@ pub(crate) fn pool(args: &cli::Pool) -> Done {
         for endpoint in &pooled.endpoints {
             for line in lines(endpoint) {
                 say(line);
+            }
+            // In the document they stand with the answer's own table.
+            for note in heterogeneity_notes(endpoint) {
+                say(format_args!("  note: {note}"));
             }
         }
     }
@@ -105,6 +111,11 @@ fn lines(endpoint: &PooledEndpoint) -> Vec<String> {
         out.push(format!("  note: {note}"));
     }
     out
+}
+
+/// What the method of random effects adds, such as that an interval was clipped.
+fn heterogeneity_notes(endpoint: &PooledEndpoint) -> impl Iterator<Item = &String> {
+    endpoint.heterogeneity.iter().flat_map(|a| &a.notes)
 }
 
 fn document(title: &str, pooled: &Pooled, signed: &[(String, String)]) -> Document {
