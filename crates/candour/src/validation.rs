@@ -622,7 +622,12 @@ fn on_sealed(
     let table = Table::read("sealed-decisions.csv", bytes.clone())
         .map_err(|e| Failure::Unreadable(e.to_string()))?;
     let mut notes = Vec::new();
-    let changed = cases.iter().filter(|c| c.reference_changed).count();
+    let changed = cases
+        .iter()
+        .filter(|c| c.reference_changed)
+        .map(|c| c.case)
+        .collect::<BTreeSet<_>>()
+        .len();
     if changed > 0 {
         notes.push(format!(
             "Of {changed} case(s) the reference standard was sealed more than once and not always alike; the latest counts here, the earlier ones stay in the ledger."
