@@ -511,19 +511,38 @@ fn the_verdict_says_whether_the_goals_are_reached() {
     assert!(
         good.verdict
             .1
-            .starts_with("Shown: 1 of 1 decisive endpoints"),
+            .starts_with("Shown: the decisive endpoint reaches its goal"),
         "{}",
         good.verdict.1
     );
     let bad = of(&PLAN.replace("at_least = 0.4", "at_least = 0.98"), None);
     assert_eq!(bad.verdict.0, Tone::Bad);
     assert!(
-        bad.verdict.1.starts_with("Not shown: 0 of 1"),
+        bad.verdict.1.starts_with("Not shown: "),
         "{}",
         bad.verdict.1
     );
     assert!(
         shown(&bad, Shows::Endpoints).contains("Goal: lower limit at least 0.98: not reached.")
+    );
+    // One claim of two is a part, never the whole.
+    let two = PLAN
+        .replace(
+            "statistic = \"roc-auc\"\n",
+            "statistic = \"roc-auc\"\nweight = \"primary\"\nrationale = \"r\"\n",
+        )
+        .replace(
+            "[[subgroup]]",
+            "[multiplicity]\nmethod = \"holm\"\n[[subgroup]]",
+        );
+    let part = of(&two, None);
+    assert_eq!(part.verdict.0, Tone::Plain, "{}", part.verdict.1);
+    assert!(
+        part.verdict
+            .1
+            .starts_with("Shown in part: 1 of 2 decisive endpoints"),
+        "{}",
+        part.verdict.1
     );
     let plain = of(&PLAN.replace("goal = { at_least = 0.4 }\n", ""), None);
     assert_eq!(plain.verdict.0, Tone::Plain);
