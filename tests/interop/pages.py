@@ -12,6 +12,7 @@ import sys
 import numpy as np
 from PIL import Image
 from selenium import webdriver
+from selenium.common.exceptions import WebDriverException
 from selenium.webdriver.chrome.service import Service
 from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
@@ -67,7 +68,8 @@ def keyboard(driver, decision, measured):
 
     def until(what, condition):
         try:
-            WebDriverWait(driver, 10).until(lambda _: condition())
+            # A condition may look at a page that is just giving way to the next.
+            WebDriverWait(driver, 10, ignored_exceptions=[WebDriverException]).until(lambda _: condition())
             row(what, True)
         except Exception:
             row(what, False)
@@ -88,6 +90,7 @@ def keyboard(driver, decision, measured):
     name = driver.find_element(By.NAME, "by").get_attribute("value")
     row("the next verdict needs no name typed again", name == "R. Eader")
     body().send_keys("o")
+    WebDriverWait(driver, 10).until(lambda _: driver.switch_to.active_element.get_attribute("id") == "reason")
     driver.switch_to.active_element.send_keys("seen otherwise", Keys.ENTER)
     until("keyboard: o asks why and overrules, on measurements too", lambda: "Overruled by R. Eader" in body().text)
     driver.save_screenshot(str(folder / "measured.png"))
