@@ -525,9 +525,8 @@ fn tested(
     let prepared = view.prepare(own, Handlings::of(plan, endpoint))?;
     let cells = table.column(&subgroup.column)?;
     let strata: Vec<&str> = prepared
-        .kept
+        .rows
         .iter()
-        .filter_map(|at| rows.get(*at))
         .map(|r| cells.get(*r).map_or("", String::as_str))
         .map(|c| if missing(plan, c) { "" } else { c })
         .collect();
@@ -912,7 +911,6 @@ pub(crate) struct Prepared {
     pub(crate) counted: Counted,
     /// The table's row behind each row of `columns`.
     pub(crate) rows: Vec<usize>,
-    kept: Vec<usize>,
 }
 
 /// An endpoint's columns as planned.
@@ -1036,6 +1034,11 @@ impl View<'_> {
             }
         }
         counted.used = kept.len();
+        let rows: Vec<usize> = kept
+            .iter()
+            .filter_map(|at| self.rows.get(*at))
+            .copied()
+            .collect();
         // The entry itself leaves out what lacks a value; here such rows are only counted.
         if handles_itself(self.endpoint) && handling.missing == Handle::CompleteCase {
             let own = self.cells(|role| {
@@ -1044,9 +1047,8 @@ impl View<'_> {
                     .iter()
                     .any(|r| r.name == role && r.missing && measured(r))
             })?;
-            let lacking = kept
+            let lacking = rows
                 .iter()
-                .filter_map(|at| self.rows.get(*at))
                 .filter(|row| {
                     own.iter().any(|(_, cells)| {
                         missing(self.plan, cells.get(**row).map_or("", String::as_str))
@@ -1065,16 +1067,10 @@ impl View<'_> {
             let column = self.column(role, name, cells, &kept, truth.as_deref(), handling)?;
             columns.push((role.name.to_owned(), name.clone(), column));
         }
-        let rows = kept
-            .iter()
-            .filter_map(|at| self.rows.get(*at))
-            .copied()
-            .collect();
         Ok(Prepared {
             columns,
             counted,
             rows,
-            kept,
         })
     }
 
@@ -1101,8 +1097,7 @@ impl View<'_> {
         let Prepared {
             columns,
             counted,
-            kept,
-            ..
+            rows,
         } = self.prepare(entry, handling)?;
         let settings = self.settings(entry, handling, level);
         let sample = Sample::new(entry, columns, &settings);
@@ -1120,10 +1115,7 @@ impl View<'_> {
             Ok(answer) => Ok((Ok(answer), counted)),
             Err(StatisticsError::NotEstimable(reason)) => Ok((Err(reason), counted)),
             Err(StatisticsError::Value { column, row, what }) => {
-                let place = kept
-                    .get(row)
-                    .and_then(|at| self.rows.get(*at))
-                    .map_or(0, |r| self.table.place(*r));
+                let place = rows.get(row).map_or(0, |r| self.table.place(*r));
                 Err(self.wrong(format!(
                     "{}:{place}: column `{column}`: {what}",
                     self.table.name

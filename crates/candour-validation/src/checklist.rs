@@ -80,6 +80,18 @@ impl Item {
             ("CLAIM", &self.claim),
         ]
     }
+
+    /// The numbers in words: `STARD-AI 18; STARD 14; CLAIM 28, 29`.
+    #[must_use]
+    pub fn cited(&self) -> String {
+        let lists = self.numbers();
+        let told: Vec<String> = lists
+            .iter()
+            .filter(|(_, list)| !list.is_empty())
+            .map(|(name, list)| format!("{name} {}", list.join(", ")))
+            .collect();
+        told.join("; ")
+    }
 }
 
 static CHECKLIST: LazyLock<Checklist> = LazyLock::new(|| {

@@ -123,19 +123,13 @@ pub fn draft(files: &[(String, Vec<String>)]) -> String {
             if item.shows != Shows::Text || must != needed {
                 continue;
             }
-            let numbers: Vec<String> = item
-                .numbers()
-                .iter()
-                .filter(|(_, list)| !list.is_empty())
-                .map(|(name, list)| format!("{name} {}", list.join(", ")))
-                .collect();
             let off = if must { "" } else { "# " };
             let _ = writeln!(
                 out,
                 "{off}{} = \"\"  # {} ({})",
                 item.key,
                 item.asks,
-                numbers.join("; ")
+                item.cited()
             );
         }
     }

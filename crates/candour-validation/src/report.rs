@@ -264,12 +264,6 @@ impl Reporter<'_> {
     }
 
     fn entry(&self, item: &Item) -> Entry {
-        let numbers: Vec<String> = item
-            .numbers()
-            .iter()
-            .filter(|(_, list)| !list.is_empty())
-            .map(|(name, list)| format!("{name} {}", list.join(", ")))
-            .collect();
         let text = self.plan.text(&item.key);
         let mut blocks = Vec::new();
         if let Some(text) = text {
@@ -305,7 +299,7 @@ impl Reporter<'_> {
         Entry {
             key: item.key.clone(),
             heading: item.title.clone(),
-            numbers: numbers.join("; "),
+            numbers: item.cited(),
             blocks,
         }
     }
