@@ -31,6 +31,6 @@ pub use pipeline::{RunError, Settled, StudyOutcome, install, run};
 pub use release::{Shown, release_pending, show};
 pub use replay::{Replay, replay};
 pub use report_check::{CheckedReport, ReportFault, check_report};
-pub use sealed::{SealedCase, outcome, sealed_cases};
+pub use sealed::{SealedCase, Told, outcome, sealed_cases};
 pub use validate::{ValidateError, Validation, validate};
 pub use workspace::{Workspace, WorkspaceError, World, write_atomic};

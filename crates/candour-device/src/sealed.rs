@@ -151,8 +151,16 @@ pub fn sealed_cases(records: &[(u64, Record)], purpose: Purpose) -> Vec<SealedCa
         .collect()
 }
 
-/// Seals what the reference standard says of the study that the decision at `index` was about. Gives
-/// the index of the new record.
+/// An outcome that was sealed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Told {
+    /// Index of the new record.
+    pub index: u64,
+    /// The last record that had told an outcome of this study, and what it said.
+    pub before: Option<(u64, Reference)>,
+}
+
+/// Seals what the reference standard says of the study that the decision at `index` was about.
 ///
 /// # Errors
 /// When there is no such decision, the standard is not named, or it cannot be sealed.
@@ -162,7 +170,7 @@ pub fn outcome(
     index: u64,
     reference: Reference,
     standard: &str,
-) -> Result<u64, WorkspaceError> {
+) -> Result<Told, WorkspaceError> {
     let standard = standard.trim();
     if standard.is_empty() || standard.chars().count() > 300 {
         return Err(WorkspaceError::Misuse(
@@ -173,17 +181,29 @@ pub fn outcome(
         .index()
         .decision(index)
         .ok_or(WorkspaceError::NoDecision(index))?;
+    let (case, purpose) = (entry.decided.case, entry.decided.purpose);
+    let mut before = None;
+    for (at, (_, known)) in (0u64..).zip(workspace.ledger().records()?) {
+        if let Event::Outcome(o) = &known.event
+            && (o.case, o.purpose) == (case, purpose)
+        {
+            before = Some((at, o.reference));
+        }
+    }
     let record = Record {
         at: (world.now)(),
         by: "candour".into(),
         device: entry.device,
         event: Event::Outcome(candour_record::Outcome {
-            case: entry.decided.case,
+            case,
             reference,
             standard: standard.to_owned(),
-            purpose: entry.decided.purpose,
+            purpose,
         }),
     };
     let sealed = workspace.append(&[record])?;
-    Ok(sealed.first().map_or(0, |s| s.index))
+    Ok(Told {
+        index: sealed.first().map_or(0, |s| s.index),
+        before,
+    })
 }

@@ -12,7 +12,7 @@ use serde_json::json;
 
 use crate::failure::Failure;
 use crate::world::world;
-use crate::{Done, cli, say};
+use crate::{Done, cli, say, warn};
 
 /// A progress bar on standard error; silent where that is no terminal.
 pub(crate) fn bar(what: &'static str) -> ProgressBar {
@@ -278,14 +278,23 @@ pub(crate) fn outcome(args: &cli::OutcomeArgs) -> Done {
     } else {
         candour_record::Reference::Negative
     };
-    let index = candour_device::outcome(
+    let told = candour_device::outcome(
         &mut workspace,
         &world(),
         args.decision,
         reference,
         &args.standard,
     )?;
-    say(format_args!("sealed as record {index}"));
+    say(format_args!("sealed as record {}", told.index));
+    if let Some((record, earlier)) = told.before {
+        let word = match earlier {
+            candour_record::Reference::Positive => "positive",
+            candour_record::Reference::Negative => "negative",
+        };
+        warn(format_args!(
+            "record {record} had told the outcome of this study before ({word}); the latest counts, and both stay in the ledger"
+        ));
+    }
     Ok(())
 }
 
