@@ -22,6 +22,8 @@ pub const MASK_BYTES_MAX: u64 = 8 << 30;
 const VOXELS_MAX: usize = 1 << 31;
 /// How far grids may lie apart, in voxels, and still be one: files round their positions.
 const SHIFT_MAX: f64 = 0.02;
+/// How far the two transforms of one NIfTI file may place a voxel apart, in voxels, before it is told.
+const FORMS_APART_MAX: f64 = 0.1;
 /// The longest header, that of NIfTI-2, with its extender.
 const HEADER_BYTES: u64 = 544;
 /// What may follow the voxels that a compressed file's header promises: it is unpacked to check the
@@ -772,6 +774,17 @@ impl Placed {
                 "has an origin that is no number; write it anew".into(),
             ));
         }
+        if header.form.sform_code > 0 && header.form.qform_code > 0 {
+            let other = qform(&header.form).map(|c| c.map(|v| v * unit_mm));
+            let apart = furthest(header.dims, &columns, &other);
+            let voxel = spacing.iter().copied().fold(f64::INFINITY, f64::min);
+            if apart > FORMS_APART_MAX * voxel {
+                notes.push(format!(
+                    "the two transforms of the {which} mask (sform, code {}, and qform, code {}) place its voxels up to {apart:.2} mm apart; the sform holds, as nibabel and the standard's method 3 have it",
+                    header.form.sform_code, header.form.qform_code
+                ));
+            }
+        }
         let [a, b, c] = axes;
         if [dot(a, b), dot(a, c), dot(b, c)]
             .iter()
@@ -806,47 +819,70 @@ impl Placed {
 /// The columns of a NIfTI header's transform and its origin, in LPS: the sform where there is one,
 /// else the qform, else the voxel sizes alone (methods 3, 2 and 1 of the standard).
 fn affine(form: &Form) -> [[f64; 3]; 4] {
-    let p = form.pixdim;
-    let ras: [[f64; 3]; 4] = if form.sform_code > 0 {
+    if form.sform_code > 0 {
         let [x, y, z] = form.srow;
-        [
+        lps([
             [x[0], y[0], z[0]],
             [x[1], y[1], z[1]],
             [x[2], y[2], z[2]],
             [x[3], y[3], z[3]],
-        ]
+        ])
     } else if form.qform_code > 0 {
-        let [b, c, d] = form.quatern;
-        let a = (1.0 - b * b - c * c - d * d).max(0.0).sqrt();
-        let flip = if p[0] < 0.0 { -1.0 } else { 1.0 };
-        [
-            [
-                (a * a + b * b - c * c - d * d) * p[1],
-                2.0 * (b * c + a * d) * p[1],
-                2.0 * (b * d - a * c) * p[1],
-            ],
-            [
-                2.0 * (b * c - a * d) * p[2],
-                (a * a + c * c - b * b - d * d) * p[2],
-                2.0 * (c * d + a * b) * p[2],
-            ],
-            [
-                2.0 * (b * d + a * c) * p[3] * flip,
-                2.0 * (c * d - a * b) * p[3] * flip,
-                (a * a + d * d - b * b - c * c) * p[3] * flip,
-            ],
-            form.qoffset,
-        ]
+        qform(form)
     } else {
+        let [_, x, y, z] = form.pixdim;
+        lps([[x, 0.0, 0.0], [0.0, y, 0.0], [0.0, 0.0, z], [0.0, 0.0, 0.0]])
+    }
+}
+
+/// The columns and the origin of the qform, in LPS: a rotation by quaternion, sizes and a shift (method 2).
+fn qform(form: &Form) -> [[f64; 3]; 4] {
+    let p = form.pixdim;
+    let [b, c, d] = form.quatern;
+    let a = (1.0 - b * b - c * c - d * d).max(0.0).sqrt();
+    let flip = if p[0] < 0.0 { -1.0 } else { 1.0 };
+    lps([
         [
-            [p[1], 0.0, 0.0],
-            [0.0, p[2], 0.0],
-            [0.0, 0.0, p[3]],
-            [0.0, 0.0, 0.0],
-        ]
-    };
-    // Right and anterior grow in NIfTI, left and posterior in DICOM.
+            (a * a + b * b - c * c - d * d) * p[1],
+            2.0 * (b * c + a * d) * p[1],
+            2.0 * (b * d - a * c) * p[1],
+        ],
+        [
+            2.0 * (b * c - a * d) * p[2],
+            (a * a + c * c - b * b - d * d) * p[2],
+            2.0 * (c * d + a * b) * p[2],
+        ],
+        [
+            2.0 * (b * d + a * c) * p[3] * flip,
+            2.0 * (c * d - a * b) * p[3] * flip,
+            (a * a + d * d - b * b - c * c) * p[3] * flip,
+        ],
+        form.qoffset,
+    ])
+}
+
+/// Right and anterior grow in NIfTI, left and posterior in DICOM.
+fn lps(ras: [[f64; 3]; 4]) -> [[f64; 3]; 4] {
     ras.map(|[x, y, z]| [-x, -y, z])
+}
+
+/// How far apart two transforms place the same voxel of a grid at most, which is at one of its corners.
+fn furthest(dims: [usize; 3], one: &[[f64; 3]; 4], other: &[[f64; 3]; 4]) -> f64 {
+    let corners = (0..8).map(|corner: usize| {
+        let mut between = [0.0; 3];
+        for (n, (p, q)) in one.iter().zip(other).enumerate() {
+            let index = match dims.get(n) {
+                Some(size) if corner >> n & 1 == 1 => (size - 1) as f64,
+                Some(_) => 0.0,
+                None => 1.0,
+            };
+            for (slot, (x, y)) in between.iter_mut().zip(p.iter().zip(q)) {
+                *slot += index * (x - y);
+            }
+        }
+        length(between)
+    });
+    corners.fold(0.0, f64::max)
 }
 
 /// Both masks on the grid of the first, made as large as both together. The second may have its

@@ -680,3 +680,21 @@ proptest! {
         let _ = compared(&a, &b, None, &[]);
     }
 }
+
+#[test]
+fn transforms_of_one_file_that_differ_are_told() {
+    let notes = |b: &[u8]| {
+        compared(&stored("a.nii"), b, None, &[])
+            .unwrap()
+            .notes
+            .join(" ")
+    };
+    // nibabel 5.3: the largest distance over the eight corners between get_sform() and get_qform().
+    let told = notes(&stored("b-two-forms.nii"));
+    assert!(told.contains("predicted mask (sform, code 1, and qform, code 1) place its voxels up to 15.50 mm apart"), "{told}");
+    // The same transform written both ways differs by the rounding of its floats alone (nibabel:
+    // 1e-6 mm). Code of the qform at byte 252.
+    let both = patched("a-oblique-sform.nii", 252, &1i16.to_le_bytes());
+    let alike = compared(&both, &both, None, &[]).unwrap();
+    assert!(!alike.notes.iter().any(|n| n.contains("transforms")));
+}
