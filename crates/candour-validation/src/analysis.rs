@@ -1112,17 +1112,51 @@ impl View<'_> {
             Vec::new()
         };
         match sample.and_then(|s| entry.answer(&s, &given)) {
-            Ok(answer) => Ok((Ok(answer), counted)),
+            Ok(mut answer) => {
+                if noting {
+                    answer.notes.extend(self.infinite(&rows)?);
+                }
+                Ok((Ok(answer), counted))
+            }
             Err(StatisticsError::NotEstimable(reason)) => Ok((Err(reason), counted)),
             Err(StatisticsError::Value { column, row, what }) => {
-                let place = rows.get(row).map_or(0, |r| self.table.place(*r));
-                Err(self.wrong(format!(
-                    "{}:{place}: column `{column}`: {what}",
-                    self.table.name
-                )))
+                let place = rows.get(row).map(|r| self.table.place(*r));
+                let by = if self.plan.endpoints.is_empty() {
+                    String::new()
+                } else {
+                    format!(
+                        " (endpoint `{}`, {}:{})",
+                        self.endpoint.id, self.plan.file, self.endpoint.line
+                    )
+                };
+                let what = format!("column `{column}`: {what}{by}");
+                Err(self.table.fault(place, what).into())
             }
             Err(other) => Err(self.wrong(other.to_string())),
         }
+    }
+
+    /// What must be told of scores that the file itself calls infinite: they rank first or last, and
+    /// more than one writer of files means by them that nothing could be computed.
+    fn infinite(&self, rows: &[usize]) -> Result<Option<String>, AnalysisError> {
+        let mut places = Vec::new();
+        for (_, cells) in self.cells(|role| RESULTS.contains(&role))? {
+            places.extend(rows.iter().copied().filter(|row| {
+                let cell = cells.get(*row).map_or("", String::as_str);
+                !missing(self.plan, cell) && number(cell).is_some_and(f64::is_infinite)
+            }));
+        }
+        places.sort_unstable();
+        places.dedup();
+        let Some(first) = places.first() else {
+            return Ok(None);
+        };
+        Ok(Some(format!(
+            "{} result(s) are infinite in {} (first in row {}); they rank above or below all others. Where they mean that there is no result, name the word as missing (data.missing of the plan, or --missing-words)",
+            places.len(),
+            self.table.name,
+            self.table.place(*first)
+        )))
     }
 
     /// The plan's settings where the endpoint says nothing, and the level that is asked for.
@@ -1327,12 +1361,12 @@ impl View<'_> {
                     }
                     number(text).ok_or_else(|| {
                         let row = self.rows.get(*at).copied().unwrap_or(0);
-                        self.table
-                            .fault(
-                                Some(self.table.place(row)),
-                                format!("`{name}` is not a number (a point separates decimals); words for missing or indeterminate results are named in data.missing and handling.indeterminate_words of the plan, or by --missing-words and --indeterminate-words"),
-                            )
-                            .into()
+                        let what = if text.parse::<f64>().is_ok_and(f64::is_infinite) {
+                            format!("`{name}` is beyond the largest number that is computed with (1.8e308); write a number within it, or `inf`")
+                        } else {
+                            format!("`{name}` is not a number (a point separates decimals); words for missing or indeterminate results are named in data.missing and handling.indeterminate_words of the plan, or by --missing-words and --indeterminate-words")
+                        };
+                        self.table.fault(Some(self.table.place(row)), what).into()
                     })
                 })
                 .collect::<Result<Vec<f64>, AnalysisError>>()
@@ -1348,7 +1382,10 @@ pub(crate) fn means(word: &str, cell: &str) -> bool {
 }
 
 /// A number as files write it. Rust also reads `nan` and `infinity`; of these only the infinities of
-/// scores are numbers here.
+/// scores are numbers here, and digits that overflow into one are none.
 pub(crate) fn number(text: &str) -> Option<f64> {
-    text.parse::<f64>().ok().filter(|v| !v.is_nan())
+    let digits = text.bytes().any(|b| b.is_ascii_digit());
+    text.parse::<f64>()
+        .ok()
+        .filter(|v| !v.is_nan() && !(digits && v.is_infinite()))
 }

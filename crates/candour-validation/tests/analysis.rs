@@ -893,8 +893,45 @@ fn an_error_names_the_line_of_the_file_and_no_cell() {
     )
     .unwrap_err()
     .to_string();
-    assert!(said.contains("d.csv:6: column `score`"), "{said}");
+    assert!(said.starts_with("d.csv:6: column `score`"), "{said}");
     assert!(said.contains("lies between 0 and 1"), "{said}");
+    assert!(said.contains("(endpoint `auc`, plan.toml:"), "{said}");
+}
+
+#[test]
+fn infinite_scores_are_told_and_digits_beyond_the_largest_number_refused() {
+    let score = "[data]\nindependent = \"x\"\nmissing = \"NA\"\n[[endpoint]]\nid = \"auc\"\nstatistic = \"roc-auc\"\ntruth = \"truth\"\nscore = \"score\"\n";
+    let table = |last: &str| {
+        csv(
+            "d.csv",
+            &format!("truth,score\n1,0.9\n0,0.2\n1,0.7\n0,{last}\n"),
+        )
+    };
+    let notes = |text: &str, last: &str| {
+        let analysis = run(&plan(text), &table(last));
+        analysis.endpoints[0]
+            .answer
+            .as_ref()
+            .unwrap()
+            .notes
+            .join(" ")
+    };
+    let told = notes(score, "Infinity");
+    assert!(
+        told.contains("1 result(s) are infinite in d.csv (first in row 5)"),
+        "{told}"
+    );
+    assert!(!notes(score, "0.3").contains("infinite"));
+    // Where the word is named as missing it is no score.
+    let missing = score.replace("\"NA\"", "\"Infinity\"") + "missing = \"complete-case\"\n";
+    assert!(!notes(&missing, "Infinity").contains("infinite"));
+    let said = attempt(&plan(score), &[table("-1e999")])
+        .unwrap_err()
+        .to_string();
+    assert!(
+        said.starts_with("d.csv:5: `score` is beyond the largest number"),
+        "{said}"
+    );
 }
 
 #[test]
@@ -907,7 +944,7 @@ fn a_column_or_number_that_is_not_there_is_named() {
     .unwrap_err()
     .to_string();
     assert!(
-        said.contains("rows.csv: has no column `cal`; it has: call, truth"),
+        said.contains("rows.csv: has no column `cal`; it has: truth, call"),
         "{said}"
     );
     let said = attempt(

@@ -323,7 +323,7 @@ fn words_of_the_table_reach_every_statistic() {
         "healthy",
     ]);
     assert!(own.status.success(), "{}", text(&own.stderr));
-    refused(&look(&[]), 2, "t.csv:2: column `outcome`");
+    refused(&look(&[]), 3, "t.csv:2: column `outcome`");
 }
 
 #[test]
@@ -358,6 +358,47 @@ fn one_number_needs_no_plan() {
         "scores.csv:2",
     );
     refused(&candour(&["validate"]), 2, "give a plan");
+}
+
+#[test]
+fn a_fault_of_the_data_ends_as_unreadable_and_not_as_misuse() {
+    let dir = tempfile::tempdir().unwrap();
+    let data = dir.path().join("t.csv");
+    let file = data.to_str().unwrap();
+    for (entry, rows, says) in [
+        (
+            "brier",
+            "1,0.5,a\n0,1.5,b\n",
+            "t.csv:3: column `probability`: ",
+        ),
+        (
+            "roc-auc",
+            "1,0.5,a\n0,0.4,\n",
+            "t.csv:3: column `patient`: ",
+        ),
+        (
+            "roc-auc",
+            "1,0.5,a\n0,1e999,b\n",
+            "t.csv:3: `probability` is beyond the largest number",
+        ),
+    ] {
+        fs::write(&data, format!("truth,probability,patient\n{rows}")).unwrap();
+        let score = if entry == "brier" {
+            "--probability"
+        } else {
+            "--score"
+        };
+        let mut arguments = vec!["statistics", entry, "--data", file, "--truth", "truth"];
+        arguments.extend([score, "probability"]);
+        if entry == "roc-auc" {
+            arguments.extend(["--cluster", "patient"]);
+        }
+        refused(&candour(&arguments), 3, says);
+    }
+    // What was asked wrongly is the command's fault.
+    fs::write(&data, "truth,score\n1,0.5\n0,0.4\n").unwrap();
+    let arguments = ["statistics", "roc-auc", "--data", file, "--level", "2"];
+    refused(&candour(&arguments), 2, "level");
 }
 
 #[test]
@@ -454,8 +495,8 @@ fn decisions_of_two_models_are_never_mixed() {
         .rposition(|(_, r)| matches!(r.event, Event::Decided(_)))
         .unwrap()
         .to_string();
-    for reference in ["negative", "positive"] {
-        good(&[
+    for (reference, before) in [("negative", ""), ("positive", "(negative)")] {
+        let told = candour(&[
             "outcome",
             &decision,
             "--reference",
@@ -465,6 +506,11 @@ fn decisions_of_two_models_are_never_mixed() {
             "--workspace",
             &at("ws"),
         ]);
+        let said = text(&told.stderr);
+        assert!(told.status.success(), "{said}");
+        // A second outcome of one study is taken, and never in silence.
+        assert_eq!(said.is_empty(), before.is_empty(), "{said}");
+        assert!(said.contains(before), "{said}");
     }
     let output = plan("include = { model = \"breast-fna 1.1.0\" }");
     let said = text(&output.stdout);
