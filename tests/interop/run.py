@@ -84,6 +84,24 @@ for device in ("ct-nodule-phantom", "breast-fna"):
     shown = all(f"{float(c['value']):.3f}" in text for c in evidence["content"]["claims"] if "value" in c)
     row("pdftotext (poppler)", f"{device}: every claim's value stands on a page", shown)
 
+print("\n-- validation reports")
+folder = target / "report"
+folder.mkdir(exist_ok=True)
+plan, example = folder / "trial 3.toml", root / "examples/validation"
+shutil.copy(example / "validation.toml", plan)
+capture(binary, "validate", plan, "--data", example / "scores.csv", "--data", example / "truth.csv", "--out", folder)
+pdf = folder / "report.pdf"
+row("qpdf", "the PDF's structure has no fault", capture("qpdf", "--check", pdf).returncode == 0)
+attached = folder / "attached"
+shutil.rmtree(attached, ignore_errors=True)
+attached.mkdir()
+capture("pdfdetach", "-saveall", "-o", attached, pdf)
+row("pdfdetach (poppler)", "the attachments are the plan, by its name, and result.json, byte for byte",
+    {f.name: f.read_bytes() for f in attached.iterdir()} == {n: (folder / n).read_bytes() for n in (plan.name, "result.json")})
+text = re.sub(r"\s+", " ", capture("pdftotext", pdf, "-").stdout)
+row("pdftotext (poppler)", "the command that computes everything again can be copied",
+    "candour validate 'trial 3.toml' --data scores.csv --data truth.csv --json" in text)
+
 print("\n-- pages")
 records = [json.loads(line) for line in ledger.splitlines()]
 decision = next(i for i, r in enumerate(records) if r["kind"] == "Decided" and r["explanation"]["method"] == "occlusion" and r["explanation"]["faithful"])

@@ -226,25 +226,34 @@ pub fn render_pdf(
     )
 }
 
-/// Sets the report of a validation: `report` is the document as JSON, `result` and `plan` are
-/// attached, `identity` is what the file is called by.
+/// The name under which a plan is attached that has one which a reader of PDF could not save it by.
+const PLAN: &str = "plan.toml";
+
+/// Sets the report of a validation: `report` is the document as JSON, `result` and `plan` (its name
+/// and bytes) are attached, `identity` is what the file is called by.
 ///
 /// # Errors
 /// When the document cannot be set.
 pub fn render_report(
     report: Vec<u8>,
     result: Vec<u8>,
-    plan: Vec<u8>,
+    plan: (&str, Vec<u8>),
     identity: String,
     at: Timestamp,
 ) -> Result<Vec<u8>, DossierError> {
+    let plain = |c: char| c.is_ascii_alphanumeric() || " ._-".contains(c);
+    let own = plan.0.chars().all(plain) && plan.0.ends_with(".toml") && !plan.0.starts_with('.');
+    let name = if own { plan.0 } else { PLAN };
+    let attached = serde_json::to_vec(&serde_json::json!({ "plan": name }))
+        .map_err(|e| DossierError::Render(e.to_string()))?;
     set(
         "/report.typ",
         include_str!("report.typ"),
         vec![
             (MODEL, report),
+            ("/attached.json", attached),
             ("/result.json", result),
-            ("/validation.toml", plan),
+            (&format!("/{name}"), plan.1),
         ],
         identity,
         at,
@@ -453,7 +462,7 @@ mod tests {
         let pdf = render_report(
             serde_json::to_vec(&report).unwrap(),
             b"{}".to_vec(),
-            b"".to_vec(),
+            ("../\u{80ba}", b"".to_vec()),
             "x".into(),
             at,
         )

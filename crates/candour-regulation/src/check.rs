@@ -1,6 +1,7 @@
 //! The requirements of the acts, held against a device: what applies and why, what meets it, what
 //! is missing and how to get it; and answers that contradict each other.
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Serialize;
@@ -488,7 +489,7 @@ impl<'a> Checker<'a> {
             .cloned()
             .collect();
         let workspace = if self.on_hand.workspace.is_empty() {
-            "WORKSPACE".to_owned()
+            Cow::Borrowed("WORKSPACE")
         } else {
             quoted(&self.on_hand.workspace)
         };
@@ -826,14 +827,9 @@ impl<'a> Checker<'a> {
     }
 }
 
-/// A path as a shell takes it.
-fn quoted(path: &str) -> String {
-    let plain = |c: char| c.is_alphanumeric() || "/._-+=:@%".contains(c);
-    if !path.is_empty() && path.chars().all(plain) {
-        path.to_owned()
-    } else {
-        format!("'{}'", path.replace('\'', "'\\''"))
-    }
+/// A path as a shell takes it; one with a null byte, which no shell takes and no system opens, as it is.
+fn quoted(path: &str) -> Cow<'_, str> {
+    shlex::try_quote(path).unwrap_or(Cow::Borrowed(path))
 }
 
 /// Equal but for case and spacing.

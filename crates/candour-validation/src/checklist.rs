@@ -58,6 +58,9 @@ pub struct Item {
     pub claim: Vec<String>,
     /// What answers it.
     pub shows: Shows,
+    /// What a plan is told that has no text for it; without it the text may be missing, and is a gap.
+    #[serde(default)]
+    pub needed: Option<String>,
 }
 
 /// All items.
@@ -107,6 +110,12 @@ impl Checklist {
     #[must_use]
     pub fn get() -> &'static Self {
         &CHECKLIST
+    }
+
+    /// The items without whose text no plan is read, each with what such a plan is told.
+    pub fn needed() -> impl Iterator<Item = (&'static str, &'static str)> {
+        let told = |i: &'static Item| Some((i.key.as_str(), i.needed.as_deref()?));
+        CHECKLIST.item.iter().filter_map(told)
     }
 
     /// The keys of `[report]`: the items that a text answers.

@@ -73,6 +73,11 @@ pub enum Block {
         /// Its lines.
         rows: Vec<IndexLine>,
     },
+    /// A command to be copied, which stands as it is typed.
+    Command {
+        /// Its words, each as a shell reads it.
+        words: Vec<String>,
+    },
     /// What is missing, shown as such.
     Gap {
         /// What, and where to say it.

@@ -119,7 +119,7 @@ pub fn draft(files: &[(String, Vec<String>)]) -> String {
             out.push_str("# Each of these answers an item of the checklists; what stays out is shown as a gap.\n");
         }
         for item in &Checklist::get().item {
-            let must = ["target_population", "reference_standard"].contains(&item.key.as_str());
+            let must = item.needed.is_some();
             if item.shows != Shows::Text || must != needed {
                 continue;
             }

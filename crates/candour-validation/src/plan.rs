@@ -847,7 +847,14 @@ impl Reader<'_> {
         let mut out = BTreeMap::new();
         let Some((table, _)) = self.table(root, "report") else {
             if !self.given(root, "report") {
-                self.fault(0, "[report] is missing; it holds at least target_population and reference_standard");
+                let needed: Vec<&str> = Checklist::needed().map(|(key, _)| key).collect();
+                self.fault(
+                    0,
+                    format!(
+                        "[report] is missing; it holds at least {}",
+                        needed.join(" and ")
+                    ),
+                );
             }
             return out;
         };
@@ -859,16 +866,7 @@ impl Reader<'_> {
             }
         }
         let at = root.get("report").map_or(0, |n| n.span().start);
-        for (key, why) in [
-            (
-                "target_population",
-                "say for whom the device is meant and whom the data stand for",
-            ),
-            (
-                "reference_standard",
-                "say how the truth was established, by whom, blinded to what",
-            ),
-        ] {
+        for (key, why) in Checklist::needed() {
             if !self.given(table, key) {
                 self.fault(at, format!("`{key}` is missing in [report]; {why}"));
             }

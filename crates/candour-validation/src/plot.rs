@@ -28,6 +28,12 @@ const LEFT: f64 = 64.0;
 const RIGHT: f64 = 16.0;
 const TOP: f64 = 16.0;
 const BOTTOM: f64 = 48.0;
+/// The size of letters.
+const FONT: f64 = 12.5;
+/// How much wider bold letters are than plain ones.
+const BOLD: f64 = 1.15;
+/// What stays free between a box, or the axis, and the words beside it.
+const INSET: f64 = 6.0;
 /// More points than this say nothing more at this size.
 const POINTS_MAX: usize = 1500;
 
@@ -119,7 +125,7 @@ pub fn flow(flow: &Flow, clusters: &str, endpoints: &[(&str, Counted)]) -> Drawi
     for (file, n) in &flow.unmatched {
         let text = format!("not in the first file, of {file}: n = {n}");
         let _ = write!(alt, "; {text}");
-        let lines = wrapped(&text, 32);
+        let lines = wrapped(&text, WIDTH - RIGHT - side);
         boxed(
             &mut out,
             side,
@@ -135,7 +141,7 @@ pub fn flow(flow: &Flow, clusters: &str, endpoints: &[(&str, Counted)]) -> Drawi
     y = y.max(beside - GAP / 2.0);
     for (why, n) in &flow.excluded {
         let _ = write!(alt, "; left out, {why}: {n}");
-        let lines = wrapped(&format!("left out, {why}: n = {n}"), 32);
+        let lines = wrapped(&format!("left out, {why}: n = {n}"), WIDTH - RIGHT - side);
         let at = y + GAP / 2.0;
         let height = tall(lines.len());
         let half = at + height / 2.0;
@@ -147,14 +153,14 @@ pub fn flow(flow: &Flow, clusters: &str, endpoints: &[(&str, Counted)]) -> Drawi
     arrow(&mut out, (middle, top), (middle, y));
     let _ = write!(alt, "; analysed: {}{clusters}", flow.analysed);
     let mut lines = vec!["Analysed".to_owned()];
-    lines.extend(wrapped(&format!("n = {}{clusters}", flow.analysed), 38));
+    lines.extend(wrapped(&format!("n = {}{clusters}", flow.analysed), CHAIN));
     step(&mut out, &mut y, &lines);
     let width = (WIDTH - RIGHT - 8.0 - 8.0 * endpoints.len().saturating_sub(1) as f64)
         / endpoints.len().max(1) as f64;
     for (i, (id, counted)) in endpoints.iter().enumerate() {
         let left = 8.0 + (width + 8.0) * i as f64;
         let lines = [
-            cut(id, (width / 8.0) as usize),
+            fit(id, width - 2.0 * INSET),
             format!("rows: {}", counted.rows),
             format!("no reference: {}", counted.no_truth),
             format!("missing: {}", counted.missing),
@@ -190,16 +196,17 @@ pub fn flow(flow: &Flow, clusters: &str, endpoints: &[(&str, Counted)]) -> Drawi
     }
 }
 
-/// Words in lines of about `most` characters.
-fn wrapped(text: &str, most: usize) -> Vec<String> {
+/// Words in lines that fit a box of this width.
+fn wrapped(text: &str, width: f64) -> Vec<String> {
+    let room = width - 2.0 * INSET;
     let mut lines: Vec<String> = Vec::new();
     for word in text.split_whitespace() {
         match lines.last_mut() {
-            Some(line) if line.chars().count() + word.chars().count() < most => {
+            Some(line) if advance(line) + advance(" ") + advance(word) <= room => {
                 line.push(' ');
                 line.push_str(word);
             }
-            _ => lines.push(cut(word, most)),
+            _ => lines.push(fit(word, room)),
         }
     }
     lines
@@ -259,6 +266,16 @@ impl Axis {
             low: 0.0,
             high: 1.0,
             step: 0.2,
+        }
+    }
+
+    /// The same steps, as many more as the values need.
+    fn widened(self, values: impl Iterator<Item = f64>) -> Self {
+        let (low, high) = values.fold((self.low, self.high), |(l, h), v| (l.min(v), h.max(v)));
+        Self {
+            low: (low / self.step).floor() * self.step,
+            high: (high / self.step).ceil() * self.step,
+            ..self
         }
     }
 
@@ -459,7 +476,7 @@ impl Canvas {
                 self.left + 34.0,
                 self.left + 42.0,
                 y + 4.0,
-                escape(&cut(label, 80))
+                escape(&fit(label, WIDTH - RIGHT - self.left - 42.0))
             );
         }
     }
@@ -467,7 +484,7 @@ impl Canvas {
     fn finish(self, figure: &str, alt: &str, legend: usize) -> String {
         let height = self.height + 17.0 * legend as f64;
         format!(
-            "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 {WIDTH} {height:.0}\" width=\"{WIDTH}\" height=\"{height:.0}\" role=\"img\" font-family=\"Libertinus Serif, sans-serif\" font-size=\"12.5\"><title>{}</title><desc>{}</desc><rect width=\"{WIDTH}\" height=\"{height:.0}\" fill=\"{PAPER}\"/>{}</svg>",
+            "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 {WIDTH} {height:.0}\" width=\"{WIDTH}\" height=\"{height:.0}\" role=\"img\" font-family=\"Libertinus Serif, sans-serif\" font-size=\"{FONT}\"><title>{}</title><desc>{}</desc><rect width=\"{WIDTH}\" height=\"{height:.0}\" fill=\"{PAPER}\"/>{}</svg>",
             escape(figure),
             escape(alt),
             self.out
@@ -533,7 +550,12 @@ fn chart(figure: Figure, curves: &[&Curve]) -> Drawing {
         Figure::Roc | Figure::PrecisionRecall | Figure::Calibration
     );
     let (x, y) = match figure {
-        Figure::Roc | Figure::PrecisionRecall | Figure::Calibration => (Axis::unit(), Axis::unit()),
+        Figure::Roc | Figure::PrecisionRecall => (Axis::unit(), Axis::unit()),
+        // A smoother may leave the range of a share, and its limits far more so.
+        Figure::Calibration => (
+            Axis::unit(),
+            Axis::unit().widened(ys().filter(|v| (-0.5..=1.5).contains(v))),
+        ),
         Figure::Froc => (Axis::around(xs().chain([0.0])), Axis::unit()),
         Figure::Histogram => (Axis::unit(), Axis::around(ys().chain([0.0]))),
         Figure::DecisionCurve => {
@@ -549,7 +571,7 @@ fn chart(figure: Figure, curves: &[&Curve]) -> Drawing {
         _ => (Axis::around(xs()), Axis::around(ys())),
     };
     let height = if square {
-        WIDTH - LEFT - RIGHT + TOP + BOTTOM
+        (WIDTH - LEFT - RIGHT) * (y.high - y.low) + TOP + BOTTOM
     } else if figure == Figure::Histogram {
         170.0
     } else {
@@ -692,13 +714,16 @@ fn forest(curves: &[&Curve]) -> Drawing {
             .collect::<Vec<f64>>()
     });
     let row_height = 22.0;
+    let labels = curves.iter().flat_map(|c| &c.labels);
+    let widest = labels.map(|l| advance(l)).fold(0.0, f64::max);
+    let left = (18.0 + widest + INSET).clamp(100.0, 240.0);
     let height = TOP + BOTTOM + row_height * (rows + curves.len()) as f64;
     let mut canvas = Canvas {
         out: String::new(),
         x: Axis::around(values),
         y: Axis::unit(),
         height,
-        left: 210.0,
+        left,
     };
     for v in canvas.x.ticks().collect::<Vec<_>>() {
         let px = canvas.px(v);
@@ -718,7 +743,7 @@ fn forest(curves: &[&Curve]) -> Drawing {
             canvas.out,
             "<text x=\"6\" y=\"{:.1}\" font-weight=\"bold\" fill=\"{INK}\">{}</text>",
             y - 6.0,
-            escape(&cut(&curve.label, 70))
+            escape(&fit(&curve.label, (WIDTH - 6.0 - RIGHT) / BOLD))
         );
         let _ = write!(alt, " {}:", curve.label);
         for (n, value) in curve.x.iter().enumerate() {
@@ -729,7 +754,7 @@ fn forest(curves: &[&Curve]) -> Drawing {
                 canvas.out,
                 "<text x=\"18\" y=\"{:.1}\" fill=\"{INK}\">{}</text>",
                 y - 6.0,
-                escape(&cut(label, 32))
+                escape(&fit(label, left - 18.0 - INSET))
             );
             if !value.is_finite() {
                 let _ = write!(
@@ -769,12 +794,37 @@ fn forest(curves: &[&Curve]) -> Drawing {
     Drawing { svg, alt }
 }
 
-fn cut(text: &str, most: usize) -> String {
-    if text.chars().count() <= most {
-        text.to_owned()
-    } else {
-        text.chars().take(most - 1).chain(['…']).collect()
+/// About how wide a text is drawn: widths of DejaVu Sans, among the widest fonts that a browser takes
+/// where it has no Libertinus Serif, so that in another the text is rather shorter.
+fn advance(text: &str) -> f64 {
+    let em = |c: char| match c {
+        'i' | 'j' | 'l' | 'I' | '.' | ',' | ':' | ';' | '\'' | '|' | ' ' => 0.34,
+        'f' | 't' | 'r' | '-' | '(' | ')' | '[' | ']' | '/' | '"' => 0.46,
+        'm' | 'w' | 'M' | 'W' | '@' | '%' | '…' | '—' => 1.0,
+        '+' | '=' | '<' | '>' | '~' | '#' | '_' => 0.84,
+        'a'..='z' | '0'..='9' => 0.64,
+        c if c.is_ascii() || c.is_lowercase() => 0.84,
+        _ => 1.05,
+    };
+    FONT * text.chars().map(em).sum::<f64>()
+}
+
+/// A text cut so that it fits a width; what is cut stands in full in the words beside the figure.
+fn fit(text: &str, width: f64) -> String {
+    if advance(text) <= width {
+        return text.to_owned();
     }
+    let mut out = String::new();
+    let mut used = advance("…");
+    for c in text.chars() {
+        used += advance(c.encode_utf8(&mut [0; 4]));
+        if used > width {
+            break;
+        }
+        out.push(c);
+    }
+    out.push('…');
+    out
 }
 
 pub(crate) fn escape(text: &str) -> String {

@@ -1,6 +1,7 @@
 //! The report: the checklist's items in their order, each answered by the plan's texts or by the
 //! analysis, and where neither answers it, shown as a gap.
 
+use std::borrow::Cow;
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
 
@@ -8,7 +9,7 @@ use candour_record::{Digest, Timestamp};
 use candour_statistics::{Answer, Cell, Curve, Figure, Number};
 use serde::Serialize;
 
-use crate::analysis::{Analysis, Counted, EndpointResult};
+use crate::analysis::{Analysis, Counted, DataFile, EndpointResult};
 use crate::checklist::{Checklist, Item, Shows};
 use crate::document::{Block, Document, Entry, IndexLine, Section, Tone};
 use crate::plan::{Endpoint, Plan, Weight};
@@ -16,6 +17,9 @@ use crate::plot;
 
 /// Rows of an answer's table that a report prints; the rest stands in the JSON.
 const ROWS_SHOWN: usize = 25;
+
+/// The list of the masks' digests that is entered with the data and lies beside a report.
+pub const MASKS: &str = "masks.sha256";
 
 /// Where plan, data and result lie in a ledger.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -808,17 +812,31 @@ impl Reporter<'_> {
     }
 
     fn reproduction(&self, blocks: &mut Vec<Block>) {
-        let files: Vec<String> = self
-            .analysis
-            .data
-            .iter()
-            .map(|d| format!("--data {}", shell(&d.name)))
-            .collect();
+        let mut words = vec!["candour", "validate", &self.plan.file];
+        let given = |d: &&DataFile| self.plan.segmentation.is_none() || d.name != MASKS;
+        let files: Vec<&DataFile> = self.analysis.data.iter().filter(given).collect();
+        for file in &files {
+            words.extend(["--data", &file.name]);
+        }
+        words.push("--json");
         blocks.push(Block::paragraph(format!(
-            "Software: {}. To compute everything again: candour validate {} {} --json. The bytes of the answer have the digest {}; the same plan, data and version give the same digits on any number of threads.",
-            self.software,
-            shell(&self.plan.file),
-            files.join(" "),
+            "Software: {}. To compute everything again, where plan and data lie:",
+            self.software
+        )));
+        blocks.push(Block::Command {
+            words: words
+                .into_iter()
+                .map(|w| shlex::try_quote(w).unwrap_or(Cow::Borrowed(w)).into_owned())
+                .collect(),
+        });
+        let names: BTreeSet<&str> = files.iter().map(|d| d.name.as_str()).collect();
+        if names.len() < files.len() {
+            blocks.push(Block::paragraph(
+                "Some of the data files have the same name; they are told apart by their digests, and are given in the order of the table of data.",
+            ));
+        }
+        blocks.push(Block::paragraph(format!(
+            "The bytes of the answer have the digest {}; the same plan, data and version give the same digits on any number of threads.",
             self.result
         )));
     }
@@ -923,16 +941,6 @@ fn handling_words(word: &str) -> &str {
         "best-case" => "counted as right (best case)",
         "complete-case" => "left out (complete cases)",
         other => other,
-    }
-}
-
-/// A word as a shell reads it.
-fn shell(word: &str) -> String {
-    let plain = |c: char| c.is_alphanumeric() || "._-/".contains(c);
-    if !word.is_empty() && word.chars().all(plain) {
-        word.to_owned()
-    } else {
-        format!("'{}'", word.replace('\'', "'\\''"))
     }
 }
 
@@ -1131,6 +1139,9 @@ fn block_html(out: &mut String, block: &Block) {
             out.push_str("</dl>");
         }
         Block::Index { rows } => index_html(out, rows),
+        Block::Command { words } => {
+            let _ = write!(out, "<pre><code>{}</code></pre>", e(&words.join(" ")));
+        }
         Block::Gap { text } => {
             let _ = write!(
                 out,
@@ -1213,14 +1224,14 @@ const STYLE: &str = "\
 :root{--ink:#1b1b1f;--paper:#ffffff;--grid:#c9c9cf;--soft:#5a5a66;--line:#d8d8de;--good:#00674a;--bad:#9c2a00;--series-1:#0072b2;--series-2:#d55e00;--series-3:#009e73;--series-4:#a8508a;color-scheme:light dark}\
 @media (prefers-color-scheme:dark){:root{--ink:#e6e6ea;--paper:#131316;--grid:#3a3a42;--soft:#a5a5b0;--line:#34343c;--good:#5fd0a8;--bad:#ff9e70;--series-1:#56b4e9;--series-2:#ff9e57;--series-3:#3fd0a0;--series-4:#e7a3cb}}\
 @media print{:root{--ink:#000;--paper:#fff;color-scheme:light}}\
-body{background:var(--paper);color:var(--ink);font:16px/1.5 system-ui,sans-serif;max-width:60rem;margin:0 auto;padding:1rem}\
+body{background:var(--paper);color:var(--ink);font:16px/1.5 system-ui,sans-serif;max-width:60rem;margin:0 auto;padding:1rem;overflow-wrap:anywhere}\
 a{color:var(--series-1)}a:focus-visible,.scroll:focus-visible{outline:3px solid var(--series-2);outline-offset:2px}\
 .skip{position:absolute;left:-99rem}.skip:focus{left:1rem}\
 h1{font-size:1.7rem;line-height:1.25}h2{margin-top:2.4rem;border-bottom:2px solid var(--line);padding-bottom:.2rem}h3{margin:1.6rem 0 .3rem}\
 .number{font-size:.8rem;font-weight:normal;color:var(--soft);margin-left:.5rem}\
-dl{display:grid;grid-template-columns:max-content 1fr;gap:.2rem 1rem;font-size:.9rem}dt{font-weight:600}dd{margin:0;overflow-wrap:anywhere}\
-nav ol{columns:2;font-size:.95rem}\
-.verdict{padding:.5rem .8rem;border-left:5px solid var(--soft)}.verdict.good{border-color:var(--good)}.verdict.bad{border-color:var(--bad);font-weight:600}.verdict.good span{color:var(--good)}.verdict.bad span{color:var(--bad)}\
+dl{display:grid;grid-template-columns:fit-content(40%) 1fr;gap:.2rem 1rem;font-size:.9rem}dt{font-weight:600}dd{margin:0}\
+nav ol{columns:2 15rem;font-size:.95rem}\
+pre{white-space:pre-wrap;overflow-wrap:anywhere;border:1px solid var(--line);padding:.4rem .8rem;font-size:.85rem}.verdict{padding:.5rem .8rem;border-left:5px solid var(--soft)}.verdict.good{border-color:var(--good)}.verdict.bad{border-color:var(--bad);font-weight:600}.verdict.good span{color:var(--good)}.verdict.bad span{color:var(--bad)}\
 h4{margin:1.4rem 0 .3rem;font-size:1rem}.terms{margin:.3rem 0 1rem}.lacking{color:var(--bad);font-weight:600}\
 .gap{border:1px dashed var(--bad);padding:.4rem .8rem;color:var(--soft)}.gap strong{color:var(--bad)}\
 .scroll{overflow-x:auto;margin:.8rem 0}table{border-collapse:collapse;font-size:.88rem}caption{text-align:left;font-weight:600;padding-bottom:.3rem}\

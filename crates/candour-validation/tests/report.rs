@@ -639,11 +639,43 @@ fn methods_are_told_with_formula_source_and_columns() {
         "{said}"
     );
     let again = shown(&document, Shows::Reproduction);
-    assert!(
-        again.contains("candour validate validation.toml --data rows.csv --json"),
-        "{again}"
-    );
+    let words = r#"["candour","validate","validation.toml","--data","rows.csv","--json"]"#;
+    assert!(again.contains(words), "{again}");
     assert!(again.contains("candour 9.9.9") && again.contains(&Digest::of(b"result").to_string()));
+}
+
+#[test]
+fn the_command_names_what_was_given_and_files_of_one_name_are_told_apart() {
+    let plan = Plan::read("my plan's.toml", PLAN.as_bytes()).unwrap();
+    let mut analysis = analysed(&plan);
+    let command = |plan: &Plan, analysis: &Analysis| {
+        let document = report(plan, analysis, Digest::of(b"r"), None, "candour 9.9.9");
+        shown(&document, Shows::Reproduction)
+    };
+    // POSIX shell, 2.2.2 and 2.2.3: within double quotes an apostrophe stands for itself.
+    let said = command(&plan, &analysis);
+    assert!(
+        said.contains(r#""validate","\"my plan's.toml\"","--data","rows.csv","--json"]"#),
+        "{said}"
+    );
+    assert!(!said.contains("the same name"));
+    let other = DataFile {
+        digest: Digest::of(b"other"),
+        ..analysis.data[0].clone()
+    };
+    analysis.data.push(other);
+    assert!(command(&plan, &analysis).contains("Some of the data files have the same name"));
+    // The list of the masks' digests is made and not given.
+    let with_masks = read(&format!(
+        "{PLAN}\n[segmentation]\nreference = \"id\"\nprediction = \"id\"\n"
+    ));
+    analysis.data.truncate(1);
+    analysis.data.push(DataFile {
+        name: candour_validation::report::MASKS.into(),
+        ..analysis.data[0].clone()
+    });
+    let said = command(&with_masks, &analysis);
+    assert!(said.contains(r#""--data","rows.csv","--json"]"#), "{said}");
 }
 
 #[test]
@@ -862,6 +894,78 @@ fn a_figure_of_many_points_stays_small() {
             drawing.svg.len()
         );
     }
+}
+
+#[test]
+fn a_calibration_curve_that_leaves_the_range_of_a_share_is_drawn_where_it_runs() {
+    let svg = |y: f64| {
+        let curve = Curve::line(
+            Figure::Calibration,
+            "ideal",
+            vec![0.0, 0.5, 1.0],
+            vec![0.0, 0.6, y],
+        );
+        draw(Figure::Calibration, &[&curve]).unwrap().svg
+    };
+    assert!(svg(1.0).contains(">1.0</text>") && !svg(1.0).contains(">1.2</text>"));
+    assert!(svg(1.15).contains(">1.2</text>"));
+}
+
+/// The advance widths of DejaVu Sans 2.37 in units of 2048 an em (`M` of the bold font), by fontTools
+/// 4.68 (`hmtx`).
+#[test]
+fn labels_of_a_forest_plot_end_before_its_axis() {
+    let words = [
+        "WWWWWWWWWWWWWWWWWWWWWWWWWWWWWWWWWWWW",
+        "ppp mmm www ppp mmm www ppp mmm www ppp mmm www",
+        "A",
+    ];
+    let curve = Curve {
+        figure: Figure::Forest,
+        label: "M".repeat(90),
+        x: vec![0.5; 3],
+        y: vec![0.0, 1.0, 2.0],
+        lower: vec![0.4; 3],
+        upper: vec![0.6; 3],
+        labels: words.map(str::to_owned).to_vec(),
+    };
+    let svg = draw(Figure::Forest, &[&curve]).unwrap().svg;
+    let attribute = |tag: &str, name: &str| -> f64 {
+        let (_, rest) = tag.split_once(&format!("{name}=\"")).unwrap();
+        rest.split('"').next().unwrap().parse().unwrap()
+    };
+    let axis = svg
+        .split("<line ")
+        .skip(1)
+        .map(|tag| attribute(tag, "x1"))
+        .fold(f64::INFINITY, f64::min);
+    let em = |c: char| match c {
+        'W' => 2025.0,
+        'M' => 2038.0,
+        '…' => 2048.0,
+        'm' => 1995.0,
+        'w' => 1675.0,
+        ' ' => 651.0,
+        _ => 1300.0,
+    };
+    let texts = svg
+        .split("<text x=\"")
+        .skip(1)
+        .filter(|t| !t.contains("middle"));
+    let mut seen = 0;
+    for text in texts {
+        let x: f64 = text.split('"').next().unwrap().parse().unwrap();
+        let (_, rest) = text.split_once('>').unwrap();
+        let words = rest.split('<').next().unwrap();
+        let end = x + words.chars().map(em).sum::<f64>() / 2048.0 * 12.5;
+        let limit = if text.contains("bold") { 560.0 } else { axis };
+        assert!(
+            words.len() < 8 || end <= limit,
+            "{words}: {end} beyond {limit}"
+        );
+        seen += 1;
+    }
+    assert_eq!(seen, 4);
 }
 
 #[test]

@@ -15,7 +15,7 @@ use candour_validation::analysis::{self, Analysis, AnalysisError, DataFile, Flow
 use candour_validation::draft::draft;
 use candour_validation::masks;
 use candour_validation::plan::{PLAN_BYTES_MAX, Plan};
-use candour_validation::report::{self, Seal};
+use candour_validation::report::{self, MASKS, Seal};
 use candour_validation::site;
 use candour_validation::table::Table;
 use serde_json::json;
@@ -275,18 +275,24 @@ pub(crate) struct Answered {
     manifest: Option<Vec<u8>>,
 }
 
-/// Analyses the tables by the plan with a progress bar; `folder` is where masks are looked for.
+/// Analyses the tables by the plan with a progress bar; `folder` is where masks are looked for. What
+/// comparing masks gives is added to the table.
 fn analyse(
     plan: &Plan,
-    data: &Entered,
+    data: &mut Entered,
     folder: &Path,
     notes: &[String],
 ) -> Result<(Analysis, Vec<u8>), Failure> {
-    let mut table = data.table.clone();
     if plan.segmentation.is_some() {
-        compare_masks(plan, &mut table, folder, &data.masks)?;
+        compare_masks(plan, &mut data.table, folder, &data.masks)?;
     }
-    finish(plan, data.files.clone(), &table, data.flow.clone(), notes)
+    finish(
+        plan,
+        data.files.clone(),
+        &data.table,
+        data.flow.clone(),
+        notes,
+    )
 }
 
 /// Data as they are entered: the joined table, what is told of the files, and the digests of the masks.
@@ -299,9 +305,6 @@ struct Entered {
     /// The same as text, which a report brings along as [`MASKS`].
     manifest: Option<Vec<u8>>,
 }
-
-/// The list of the masks' digests that lies beside a report.
-const MASKS: &str = "masks.sha256";
 
 /// Joins the tables and takes the digests of the masks that they name, so that what is sealed stands
 /// for every byte of the data.
@@ -477,7 +480,7 @@ fn write_reports(
     let pdf = render_report(
         model,
         answered.result.clone(),
-        opened.bytes.clone(),
+        (&opened.plan.file, opened.bytes.clone()),
         digest.to_string(),
         at,
     )?;
@@ -637,7 +640,7 @@ fn on_sealed(
         workspace,
         opened,
         sealed_plan,
-        &enter(&opened.plan, &[table], Path::new("."))?,
+        &mut enter(&opened.plan, &[table], Path::new("."))?,
         Path::new("."),
         (Some(range), device),
         &notes,
@@ -663,7 +666,7 @@ fn answer_sealed(
     workspace: &mut Workspace,
     opened: &Opened,
     sealed_plan: &SealedPlan,
-    entered: &Entered,
+    entered: &mut Entered,
     folder: &Path,
     (range, device): (Option<(u64, u64)>, Option<Digest>),
     notes: &[String],
@@ -909,19 +912,19 @@ fn plan_command(args: &cli::Validate, path: &Path) -> Done {
         .first()
         .and_then(|p| p.parent())
         .map_or_else(|| PathBuf::from("."), Path::to_path_buf);
-    let entered = enter(&opened.plan, &tables, &folder)?;
+    let mut entered = enter(&opened.plan, &tables, &folder)?;
     let answered = match (&mut workspace, &sealed_plan) {
         (Some(workspace), Some(plan)) => answer_sealed(
             workspace,
             &opened,
             plan,
-            &entered,
+            &mut entered,
             &folder,
             (None, None),
             &[],
         )?,
         _ => {
-            let (analysis, result) = analyse(&opened.plan, &entered, &folder, &[])?;
+            let (analysis, result) = analyse(&opened.plan, &mut entered, &folder, &[])?;
             Answered {
                 analysis,
                 result,
@@ -931,7 +934,7 @@ fn plan_command(args: &cli::Validate, path: &Path) -> Done {
         }
     };
     if let Some(name) = &args.site {
-        return write_site(args, &opened, &entered, &folder, &answered, name);
+        return write_site(args, &opened, &entered.table, &answered, name);
     }
     let out = args.out.clone().unwrap_or_else(|| OUT.into());
     let paths = write_reports(&opened, &answered, &out)?;
@@ -951,8 +954,7 @@ fn show(args: &cli::Validate, plan: &Plan, answered: &Answered, paths: &[PathBuf
 fn write_site(
     args: &cli::Validate,
     opened: &Opened,
-    entered: &Entered,
-    folder: &Path,
+    table: &Table,
     answered: &Answered,
     name: &str,
 ) -> Done {
@@ -961,11 +963,7 @@ fn write_site(
             "a site's summary is signed with the key of its workspace; give --workspace".into(),
         ));
     };
-    let mut table = entered.table.clone();
-    if opened.plan.segmentation.is_some() {
-        compare_masks(&opened.plan, &mut table, folder, &entered.masks)?;
-    }
-    let summary = site::summarise(&opened.plan, &table, &answered.analysis, name, SOFTWARE)?;
+    let summary = site::summarise(&opened.plan, table, &answered.analysis, name, SOFTWARE)?;
     let text = summary.text().map_err(|e| Failure::Misuse(e.to_string()))?;
     let signer = Workspace::signer(dir)?;
     let note = signer.sign(&text);
