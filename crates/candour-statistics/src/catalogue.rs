@@ -30,6 +30,10 @@ pub struct Entry {
     pub roles: &'static [Role],
     /// The settings it takes.
     pub settings: &'static [Setting],
+    /// The names of the numbers it may give, in order: the first is the one that an endpoint takes
+    /// when it names none. A part in braces stands for what the data or the settings decide:
+    /// `auc_{class}`, `sensitivity_at_{target}`. Which of them come depends on settings and data.
+    pub numbers: &'static [&'static str],
     /// Computes it.
     #[serde(skip)]
     pub run: fn(&Sample) -> Result<Answer, StatisticsError>,
@@ -59,6 +63,22 @@ pub enum Group {
 }
 
 impl Entry {
+    /// The names of its arguments: of its columns, then of its settings.
+    pub fn arguments(&self) -> impl Iterator<Item = &'static str> + use<> {
+        let (roles, settings) = (self.roles, self.settings);
+        roles
+            .iter()
+            .map(|r| r.name)
+            .chain(settings.iter().map(|s| s.name))
+    }
+
+    /// Whether it may give a number of this name, as `numbers` says: a part in braces stands for any
+    /// text that is not empty.
+    #[must_use]
+    pub fn gives(&self, name: &str) -> bool {
+        self.numbers.iter().any(|pattern| stands_for(pattern, name))
+    }
+
     /// Computes it, and notes which of the settings that were `given` in so many words had no effect on
     /// these data: those that were never read; `seed` and `replicates` where nothing random came of them,
     /// and `level` where no interval came, as a second run with other values shows.
@@ -109,6 +129,34 @@ impl Entry {
         }
         Ok(answer)
     }
+}
+
+/// Whether a name is of the pattern. The words between the braces are sought from the left, each as
+/// early as may be, so a long name costs no second pass.
+fn stands_for(pattern: &str, name: &str) -> bool {
+    let mut words = pattern
+        .split('{')
+        .map(|part| part.split_once('}').map_or(part, |(_, word)| word))
+        .peekable();
+    let Some(mut rest) = words.next().and_then(|word| name.strip_prefix(word)) else {
+        return false;
+    };
+    while let Some(word) = words.next() {
+        // One character at least is what the braces stand for.
+        let mut letters = rest.chars();
+        if letters.next().is_none() {
+            return false;
+        }
+        let after = letters.as_str();
+        if words.peek().is_none() {
+            return after.ends_with(word);
+        }
+        match after.split_once(word) {
+            Some((_, left)) => rest = left,
+            None => return false,
+        }
+    }
+    rest.is_empty()
 }
 
 /// A column that an entry reads.

@@ -559,5 +559,13 @@ pub const ENTRIES: &[Entry] = &[Entry {
         REPLICATES,
         SEED,
     ],
+    numbers: &[
+        "proportion",
+        "clusters",
+        "design_effect",
+        "effective_trials",
+        "intraclass_correlation",
+        "logit",
+    ],
     run: run_clustered,
 }];

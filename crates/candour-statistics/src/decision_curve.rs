@@ -233,6 +233,19 @@ const DECISION_CURVE: Entry = Entry {
     settings: &[
         THRESHOLD, FROM, TO, STEP, PREVALENCE, LEVEL, INTERVAL, SEED, REPLICATES,
     ],
+    // Of several models that of the first column comes first.
+    numbers: &[
+        "net_benefit",
+        "net_benefit_{model}",
+        "difference_{model}_{model}",
+        "difference_{model}_{model}_p_value",
+        "net_benefit_of_all",
+        "interventions_avoided",
+        "interventions_avoided_{model}",
+        "standardised_net_benefit",
+        "standardised_net_benefit_{model}",
+        "prevalence",
+    ],
     run: run_decision_curve,
 };
 

@@ -718,6 +718,9 @@ const ADJUSTMENT: Setting = Setting {
     default: Some("holm"),
 };
 
+/// The numbers of each entry of this group.
+const NUMBERS: &[&str] = &["rejected", "adjusted_p.{hypothesis}"];
+
 /// The entries of this module.
 pub const ENTRIES: &[Entry] = &[
     Entry {
@@ -739,6 +742,7 @@ pub const ENTRIES: &[Entry] = &[
             },
         ],
         settings: &[ADJUSTMENT, ALPHA],
+        numbers: NUMBERS,
         run: run_adjust,
     },
     Entry {
@@ -751,6 +755,7 @@ pub const ENTRIES: &[Entry] = &[
         compared_with: "R 4.2 cummax",
         roles: &[P_VALUE, HYPOTHESIS, ORDER],
         settings: &[ALPHA],
+        numbers: NUMBERS,
         run: run_sequence,
     },
     Entry {
@@ -764,6 +769,7 @@ pub const ENTRIES: &[Entry] = &[
         compared_with: "stepwise definition in Python",
         roles: &[P_VALUE, HYPOTHESIS, ORDER, WEIGHT],
         settings: &[ALPHA],
+        numbers: NUMBERS,
         run: run_fallback,
     },
     Entry {
@@ -793,6 +799,7 @@ pub const ENTRIES: &[Entry] = &[
             },
             ALPHA,
         ],
+        numbers: NUMBERS,
         run: run_gatekeeping,
     },
     Entry {
@@ -814,6 +821,7 @@ pub const ENTRIES: &[Entry] = &[
             },
             ALPHA,
         ],
+        numbers: NUMBERS,
         run: run_graph,
     },
 ];

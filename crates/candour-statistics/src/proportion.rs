@@ -953,6 +953,19 @@ pub const ENTRIES: &[Entry] = &[Entry {
             default: Some("greater"),
         },
     ],
+    numbers: &[
+        "proportion",
+        "successes",
+        "trials",
+        "clusters",
+        "design_effect",
+        "effective_trials",
+        "intraclass_correlation",
+        "p_value_exact",
+        "z_score",
+        "p_value_score",
+        "p_value",
+    ],
     run: run_proportion,
 }];
 

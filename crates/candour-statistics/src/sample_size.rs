@@ -61,6 +61,15 @@ const POWER: Setting = Setting {
     default: Some("0.8"),
 };
 
+/// The numbers of the sizes for areas under the ROC curve.
+const AUC_NUMBERS: &[&str] = &[
+    "n",
+    "power",
+    "n_positive",
+    "n_negative",
+    "n_positive_unrounded",
+];
+
 const fn probability(name: &'static str, what: &'static str) -> Setting {
     Setting {
         name,
@@ -106,6 +115,7 @@ const PROPORTION_PRECISION: Entry = Entry {
         },
         LEVEL,
     ],
+    numbers: &["n", "width"],
     run: run_proportion_precision,
 };
 
@@ -127,6 +137,14 @@ const PROPORTION_GOAL: Entry = Entry {
         probability("expected", "expected true proportion"),
         ALPHA_ONE_SIDED,
         POWER,
+    ],
+    numbers: &[
+        "n",
+        "power",
+        "n_first",
+        "power_first",
+        "critical_count",
+        "alpha_reached",
     ],
     run: run_proportion_goal,
 };
@@ -155,6 +173,16 @@ const SE_SP_GOALS: Entry = Entry {
         },
         ALPHA_ONE_SIDED,
         POWER,
+    ],
+    numbers: &[
+        "n",
+        "power",
+        "n_positive",
+        "n_negative",
+        "power_sensitivity",
+        "power_specificity",
+        "n_first",
+        "n_assured",
     ],
     run: run_se_sp_goals,
 };
@@ -201,6 +229,7 @@ const TWO_PROPORTIONS: Entry = Entry {
         },
         POWER,
     ],
+    numbers: &["n", "power", "n_first", "n_second", "n_first_unrounded"],
     run: run_two_proportions,
 };
 
@@ -229,6 +258,7 @@ const PAIRED_PROPORTIONS: Entry = Entry {
         SIDES,
         POWER,
     ],
+    numbers: &["n", "power", "n_unrounded", "power_exact", "n_exact"],
     run: run_paired_proportions,
 };
 
@@ -261,6 +291,7 @@ const AUC: Entry = Entry {
         SIDES,
         POWER,
     ],
+    numbers: AUC_NUMBERS,
     run: run_auc,
 };
 
@@ -315,6 +346,7 @@ const TWO_AUCS: Entry = Entry {
         SIDES,
         POWER,
     ],
+    numbers: AUC_NUMBERS,
     run: run_two_aucs,
 };
 
@@ -340,6 +372,7 @@ const AUC_NON_INFERIORITY: Entry = Entry {
         ALPHA_ONE_SIDED,
         POWER,
     ],
+    numbers: AUC_NUMBERS,
     run: run_auc_non_inferiority,
 };
 
@@ -379,6 +412,7 @@ const KAPPA: Entry = Entry {
         SIDES,
         POWER,
     ],
+    numbers: &["n", "power", "width", "n_unrounded"],
     run: run_kappa,
 };
 
@@ -427,6 +461,14 @@ const INTRACLASS: Entry = Entry {
         },
         POWER,
     ],
+    numbers: &[
+        "n",
+        "power",
+        "n_exact",
+        "n_walter_unrounded",
+        "width",
+        "n_unrounded",
+    ],
     run: run_icc,
 };
 
@@ -474,6 +516,7 @@ const BLAND_ALTMAN: Entry = Entry {
         LEVEL,
         POWER,
     ],
+    numbers: &["n", "power", "half_width"],
     run: run_bland_altman,
 };
 
@@ -522,6 +565,15 @@ const CALIBRATION: Entry = Entry {
         },
         LEVEL,
     ],
+    numbers: &[
+        "n",
+        "events",
+        "n_observed_expected",
+        "n_slope",
+        "n_c_statistic",
+        "n_observed_expected_unrounded",
+        "n_slope_unrounded",
+    ],
     run: run_calibration,
 };
 
@@ -561,6 +613,7 @@ const CLUSTER_SIZE: Entry = Entry {
             default: Some("0"),
         },
     ],
+    numbers: &["n", "design_effect", "clusters", "effective_n"],
     run: run_cluster,
 };
 

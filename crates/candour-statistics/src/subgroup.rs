@@ -103,6 +103,19 @@ pub const ENTRIES: &[Entry] = &[Entry {
         SEED,
         REPLICATES,
     ],
+    // The `measure` that is asked for comes first, of all rows.
+    numbers: &[
+        "sensitivity",
+        "specificity",
+        "ppv",
+        "npv",
+        "accuracy",
+        "auc",
+        "mean",
+        "interaction_p_value({stratum})",
+        "interaction_p_value_holm({stratum})",
+        "{stratum} = {level}",
+    ],
     run: run_subgroups,
 }];
 

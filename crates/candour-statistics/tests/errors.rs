@@ -126,11 +126,23 @@ fn no_error_repeats_a_label_of_the_table() {
             let settings = settings(entry, &mut draw);
             let answer =
                 Sample::new(entry, columns, &settings).and_then(|sample| (entry.run)(&sample));
-            if let Err(e) = answer {
-                errors += 1;
-                let said = format!("{e} {e:?}");
-                if said.contains(SECRET) {
-                    leaks.insert(format!("{}: {e}", entry.id));
+            match answer {
+                Err(e) => {
+                    errors += 1;
+                    let said = format!("{e} {e:?}");
+                    if said.contains(SECRET) {
+                        leaks.insert(format!("{}: {e}", entry.id));
+                    }
+                }
+                Ok(answer) => {
+                    for number in &answer.numbers {
+                        assert!(
+                            entry.gives(&number.name),
+                            "{} does not declare {}",
+                            entry.id,
+                            number.name
+                        );
+                    }
                 }
             }
         }

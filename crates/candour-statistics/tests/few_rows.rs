@@ -26,12 +26,7 @@ fn names_are_unique() {
     for entry in entries() {
         assert!(ids.insert(entry.id), "{}", entry.id);
         let mut names = BTreeSet::new();
-        for name in entry
-            .roles
-            .iter()
-            .map(|r| r.name)
-            .chain(entry.settings.iter().map(|s| s.name))
-        {
+        for name in entry.arguments() {
             assert!(names.insert(name), "{}: {name}", entry.id);
         }
     }
@@ -65,12 +60,7 @@ fn arguments_have_names_of_their_own() {
     ];
     for entry in catalogue::entries().filter(|e| groups.contains(&e.group)) {
         let mut names = BTreeSet::new();
-        for name in entry
-            .roles
-            .iter()
-            .map(|r| r.name)
-            .chain(entry.settings.iter().map(|s| s.name))
-        {
+        for name in entry.arguments() {
             if !names.insert(name) || own.contains(&name) {
                 wrong.push(format!("{}: {name}", entry.id));
             }
@@ -128,6 +118,7 @@ fn few_rows_give_answers_or_reasons() {
                         let what =
                             format!("{} {} on {rows} rows of {value}", entry.id, number.name);
                         assert!(names.insert(number.name.clone()), "{what}");
+                        assert!(entry.gives(&number.name), "{what} is not declared");
                         match number.value {
                             Some(value) => assert!(!value.is_nan(), "{what}"),
                             None => assert!(number.not_estimable.is_some(), "{what}"),

@@ -386,7 +386,7 @@ fn answer(
         rows: included(table, endpoint)?,
     };
     let (answer, counted) = view.run_noting(handling, None, true)?;
-    let number = pick(plan, endpoint, answer.as_ref(), counted.used)?;
+    let number = pick(endpoint, answer.as_ref(), counted.used);
     let mut variants = Vec::new();
     if counted.missing + counted.indeterminate > 0 && !handles_itself(endpoint) {
         for other in [Handle::WorstCase, Handle::BestCase, Handle::CompleteCase] {
@@ -404,7 +404,7 @@ fn answer(
             };
             variants.push(Variant {
                 handling: other,
-                number: pick(plan, endpoint, answer.as_ref(), counted.used)?,
+                number: pick(endpoint, answer.as_ref(), counted.used),
             });
         }
     }
@@ -471,7 +471,7 @@ fn within(
             };
             let (answer, counted) = view.run(Handlings::of(plan, endpoint), None)?;
             n = counted.used;
-            pick(plan, endpoint, answer.as_ref(), counted.used)?
+            pick(endpoint, answer.as_ref(), counted.used)
         };
         out.push(Level {
             name: name.to_owned(),
@@ -751,7 +751,7 @@ fn p_value(plan: &Plan, table: &Table, endpoint: &Endpoint) -> Result<Option<f64
     let handling = Handlings::of(plan, endpoint);
     let bound = |error: f64| -> Result<Option<Interval>, AnalysisError> {
         let (answer, counted) = view.run(handling, Some(1.0 - 2.0 * error))?;
-        Ok(pick(plan, endpoint, answer.as_ref(), counted.used)?.interval)
+        Ok(pick(endpoint, answer.as_ref(), counted.used).interval)
     };
     let one = |above: bool, limit: f64| -> Result<Option<f64>, AnalysisError> {
         let Some(half) = bound(0.499_999)? else {
@@ -802,45 +802,36 @@ fn reaches(number: &Number, goal: Goal) -> bool {
     })
 }
 
-/// The number that an endpoint is about.
-fn pick(
-    plan: &Plan,
-    endpoint: &Endpoint,
-    answer: Result<&Answer, &String>,
-    n: usize,
-) -> Result<Number, AnalysisError> {
-    let name = endpoint
-        .number
-        .clone()
-        .unwrap_or_else(|| endpoint.id.clone());
-    let answer = match answer {
-        Ok(answer) => answer,
-        Err(reason) => {
-            return Ok(Number::none(
-                name,
-                endpoint.statistic.clone(),
-                n,
-                reason.clone(),
-            ));
-        }
+/// The number that an endpoint is about; where the answer lacks it, its place with the reason.
+fn pick(endpoint: &Endpoint, answer: Result<&Answer, &String>, n: usize) -> Number {
+    let name = endpoint.number.as_deref();
+    let found = match (answer, name) {
+        (Err(reason), _) => Err(reason.clone()),
+        // The plan names no number that the entry never gives, so this one was not to be had here.
+        (Ok(answer), Some(name)) => answer
+            .number(name)
+            .ok_or_else(|| did_not_come(&endpoint.statistic, name)),
+        (Ok(answer), None) => answer.numbers.first().ok_or_else(|| {
+            format!(
+                "`{}` gives no number with these data and settings",
+                endpoint.statistic
+            )
+        }),
     };
-    let found = match &endpoint.number {
-        Some(name) => answer.number(name),
-        None => answer.numbers.first(),
-    };
-    found.cloned().ok_or_else(|| {
-        let known: Vec<&str> = answer.numbers.iter().map(|n| n.name.as_str()).collect();
-        AnalysisError::Endpoint {
-            file: plan.file.clone(),
-            line: endpoint.line,
-            endpoint: endpoint.id.clone(),
-            what: format!(
-                "`{}` gives no number `{name}`; it gives: {}",
-                endpoint.statistic,
-                known.join(", ")
-            ),
-        }
+    found.cloned().unwrap_or_else(|reason| {
+        Number::none(
+            name.unwrap_or(&endpoint.id),
+            endpoint.statistic.clone(),
+            n,
+            reason,
+        )
     })
+}
+
+/// Why there is no number that the entry may give. What came instead is not listed: a name may hold
+/// a label of the data, such as a site's.
+pub(crate) fn did_not_come(statistic: &str, name: &str) -> String {
+    format!("`{statistic}` gives no `{name}` with these data and settings")
 }
 
 fn missing(plan: &Plan, cell: &str) -> bool {

@@ -6,6 +6,8 @@ use candour_statistics::catalogue::{self, Column, Entry, Group, Sample};
 use candour_statistics::{Answer, Cell, StatisticsError};
 use serde::{Deserialize, Serialize};
 
+use crate::analysis::did_not_come;
+use crate::plan::no_number;
 use crate::table::distance;
 
 /// The design that holds where none is given.
@@ -207,7 +209,13 @@ impl Monitoring {
             if limits.iter().any(|l| !l.is_finite()) {
                 return Err(wrong("its limit is no finite number".into()));
             }
-            if !chart && (limits.is_empty() || watch.number.is_none()) {
+            if let Some(what) = watch.number.as_deref().and_then(|n| no_number(entry, n)) {
+                return Err(wrong(what));
+            }
+            // Of a chart its alarms alarm; a sequential test has none, and its number needs a limit.
+            let counted = watch.number.as_deref().is_none_or(|n| n == "alarms");
+            let alarms = chart && counted && entry.gives("alarms");
+            if !alarms && (limits.is_empty() || watch.number.is_none()) {
                 return Err(wrong(
                     "never alarms: give `number` and alarm_at_least or alarm_at_most".into(),
                 ));
@@ -448,14 +456,12 @@ fn reading(
         Err(other) => return Err(wrong(other.to_string())),
     };
     let name = watch.number.as_deref().unwrap_or("alarms");
-    let found = answer.number(name).ok_or_else(|| {
-        let known: Vec<&str> = answer.numbers.iter().map(|n| n.name.as_str()).collect();
-        wrong(format!(
-            "`{}` gives no number `{name}`; it gives: {}",
-            entry.id,
-            known.join(", ")
-        ))
-    })?;
+    let Some(found) = answer.number(name) else {
+        out.not_estimable = Some(did_not_come(entry.id, name));
+        out.unjudged = true;
+        out.answer = Some(answer);
+        return Ok(out);
+    };
     out.value = found.value;
     out.not_estimable.clone_from(&found.not_estimable);
     if chart && name == "alarms" {

@@ -1092,8 +1092,7 @@ impl Reader<'_> {
                 "missing",
             ];
             let mut known: Vec<&str> = own.to_vec();
-            known.extend(entry.roles.iter().map(|r| r.name));
-            known.extend(entry.settings.iter().map(|s| s.name));
+            known.extend(entry.arguments());
             self.only(&format!("an endpoint of `{}`", entry.id), table, &known);
         }
         let id = self.required(table, at, "id", "name the endpoint: id = \"sensitivity\"");
@@ -1154,6 +1153,10 @@ impl Reader<'_> {
             }
             return None;
         };
+        // Once the plan is sealed, and the data are read, no name can be mended.
+        if let Some(what) = number.as_deref().and_then(|name| no_number(entry, name)) {
+            self.fault(place(table, "number", at), what);
+        }
         let mut columns = Vec::new();
         for role in entry.roles {
             let before = self.faults.len();
@@ -1387,6 +1390,28 @@ impl Reader<'_> {
         }
         out
     }
+}
+
+/// What is wrong where an entry never gives a number of this name.
+pub(crate) fn no_number(entry: &Entry, name: &str) -> Option<String> {
+    if entry.gives(name) {
+        return None;
+    }
+    let mut near = entry.numbers.to_vec();
+    near.sort_by_key(|k| distance(k, name));
+    near.truncate(3);
+    let braces = if entry.numbers.iter().any(|n| n.contains('{')) {
+        " (braces stand for what data and settings decide)"
+    } else {
+        ""
+    };
+    Some(format!(
+        "`{}` gives no number `{}`; nearest: {}; it gives: {}{braces}",
+        entry.id,
+        short(name),
+        near.join(", "),
+        entry.numbers.join(", ")
+    ))
 }
 
 /// Where the value of a key stands; `otherwise` where there is none.

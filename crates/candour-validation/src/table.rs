@@ -369,25 +369,17 @@ impl Table {
             .and_then(|at| self.cells.get(at))
             .map(Vec::as_slice)
             .ok_or_else(|| {
-                let mut known: Vec<(usize, &str)> = self
-                    .columns
-                    .iter()
-                    .map(String::as_str)
-                    .enumerate()
-                    .collect();
-                known.sort_by_key(|(_, k)| distance(k, name));
-                known.truncate(NAMED_MAX);
-                // In the order of the file, where the reader will look for them.
-                known.sort_unstable();
-                let near: Vec<String> = known.iter().map(|(_, k)| shown(k)).collect();
-                let more = match self.columns.len().saturating_sub(near.len()) {
+                let mut known: Vec<&str> = self.columns.iter().map(String::as_str).collect();
+                known.sort_by_key(|k| distance(k, name));
+                let near: Vec<String> = known.iter().take(NAMED_MAX).map(|k| shown(k)).collect();
+                let more = match known.len().saturating_sub(near.len()) {
                     0 => String::new(),
                     n => format!(" and {n} more"),
                 };
                 self.fault(
                     None,
                     format!(
-                        "has no column `{}`; it has: {}{more}",
+                        "has no column `{}`; it has, the nearest first: {}{more}",
                         shown(name),
                         near.join(", ")
                     ),

@@ -397,6 +397,39 @@ fn an_open_month_is_provisional_and_alarms_once_when_it_is_over() {
     assert_eq!(quiet.open.map(|o| o.beyond), Some(false));
 }
 
+/// Faults that need no decisions are found when the design is read.
+#[test]
+fn a_number_that_a_statistic_never_gives_is_found_before_any_decision() {
+    let e = Monitoring::read(
+        "m.toml",
+        "cases_per_year = 1000\nreference = \"validation\"\n[[watch]]\nid = \"w\"\nof = \"probability\"\nstatistic = \"drift-psi\"\nnumber = \"pis\"\nalarm_at_least = 0.2\n",
+    )
+    .unwrap_err()
+    .to_string();
+    assert!(
+        e.starts_with("m.toml: watch `w`: `drift-psi` gives no number `pis`; nearest: psi"),
+        "{e}"
+    );
+}
+
+/// A number that may come and did not is no sign that all is well.
+#[test]
+fn a_number_that_did_not_come_is_not_judged() {
+    let design = Monitoring::read(
+        "m.toml",
+        "cases_per_year = 1000\nreference = \"validation\"\n[[watch]]\nid = \"w\"\nof = \"probability\"\nstatistic = \"drift-ks\"\nnumber = \"left_out\"\nalarm_at_least = 1\n",
+    )
+    .unwrap();
+    let used = decisions(0, 100, |_, _| {});
+    let list = readings(&design, "m.toml", &used, &used, &long_after(0)).unwrap();
+    assert!(list[0].unjudged && !list[0].alarm);
+    assert_eq!(list[0].value, None);
+    assert_eq!(
+        list[0].not_estimable.as_deref(),
+        Some("`drift-ks` gives no `left_out` with these data and settings")
+    );
+}
+
 /// A device that refuses everything is not in order because its chart has no centre.
 #[test]
 fn a_device_that_refuses_everything_does_not_pass() {
@@ -426,7 +459,19 @@ fn settings_and_numbers_that_do_not_fit_are_refused() {
         ),
         (
             "id = \"w\"\nof = \"error\"\nstatistic = \"monitor-p-chart\"\nnumber = \"rate\"",
-            "gives no number `rate`; it gives: ",
+            "`monitor-p-chart` gives no number `rate`; nearest: centre, alarms, first_alarm; it gives: first_alarm, alarms, centre",
+        ),
+        (
+            "id = \"w\"\nof = \"probability\"\nstatistic = \"drift-psi\"\nnumber = \"PSI\"\nalarm_at_least = 0.2",
+            "`drift-psi` gives no number `PSI`; nearest: psi",
+        ),
+        (
+            "id = \"w\"\nof = \"error\"\nstatistic = \"monitor-p-chart\"\nnumber = \"centre\"",
+            "never alarms",
+        ),
+        (
+            "id = \"w\"\nof = \"error\"\nstatistic = \"monitor-sprt\"\n[watch.settings]\np0 = 0.1\np1 = 0.2",
+            "never alarms",
         ),
         (
             "id = \"w\"\nof = \"error\"\nstatistic = \"monitor-page-hinkley\"",

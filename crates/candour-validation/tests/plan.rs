@@ -719,6 +719,40 @@ fn a_further_file_without_a_key_is_refused() {
 }
 
 #[test]
+fn a_number_that_the_statistic_never_gives_is_named_with_the_nearest() {
+    among(
+        &with("number = \"specificity\"", "number = \"specifity\""),
+        "number = \"specifity\"",
+        &[
+            "`accuracy` gives no number `specifity`; nearest: specificity, ",
+            "; it gives: sensitivity, specificity, ppv, npv, ",
+        ],
+    );
+    // A number that comes with some data only, and one with a name of the data in it, may be planned.
+    good(&with(
+        "number = \"specificity\"",
+        "number = \"design_effect_specificity\"",
+    ));
+    let models = |number: &str| {
+        with(
+            "statistic = \"roc-auc\"\ntruth = \"truth\"\nscore = \"score\"",
+            &format!(
+                "statistic = \"roc-compare-paired\"\nnumber = \"{number}\"\ntruth = \"truth\"\nscore = [\"score\", \"old\"]"
+            ),
+        )
+    };
+    good(&models("auc_old"));
+    among(
+        &models("area_old"),
+        "number = \"area_old\"",
+        &[
+            "nearest: ",
+            "auc_{score} (braces stand for what data and settings decide)",
+        ],
+    );
+}
+
+#[test]
 fn an_unknown_statistic_is_named_with_the_three_nearest() {
     let text = with("statistic = \"roc-auc\"", "statistic = \"roc-acu\"");
     among(

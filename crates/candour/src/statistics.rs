@@ -413,8 +413,13 @@ fn common(command: Command) -> Command {
 /// The arguments of an entry: a column for each role, a value for each setting.
 fn arguments(entry: &'static Entry, command: &'static str) -> Command {
     let about = format!(
-        "{}\n\nFormula: {}\n\nSource: {}\n\nAssumptions: {}\n\nCompared with: {}",
-        entry.title, entry.formula, entry.source, entry.assumptions, entry.compared_with
+        "{}\n\nFormula: {}\n\nSource: {}\n\nAssumptions: {}\n\nCompared with: {}\n\nNumbers: {}",
+        entry.title,
+        entry.formula,
+        entry.source,
+        entry.assumptions,
+        entry.compared_with,
+        entry.numbers.join(", ")
     );
     let mut out = common(
         Command::new(entry.id)

@@ -269,13 +269,9 @@ fn every_entry_of_the_catalogue_says_what_it_is_and_takes_arguments_that_can_be_
         ] {
             assert!(!words.trim().is_empty(), "{}", entry.id);
         }
+        assert!(!entry.numbers.is_empty(), "{}", entry.id);
         let mut names = BTreeSet::new();
-        for name in entry
-            .roles
-            .iter()
-            .map(|r| r.name)
-            .chain(entry.settings.iter().map(|s| s.name))
-        {
+        for name in entry.arguments() {
             let flag = name.replace('_', "-");
             assert!(names.insert(flag.clone()), "{}: {name} twice", entry.id);
             assert!(!taken.contains(&flag.as_str()), "{}: {name}", entry.id);

@@ -79,6 +79,22 @@ pub(super) const BLAND_ALTMAN: Entry = Entry {
         REPLICATES,
         SEED,
     ],
+    numbers: &[
+        "bias",
+        "standard_deviation",
+        "lower_limit",
+        "upper_limit",
+        "variance_between_subjects",
+        "variance_within_subjects",
+        "variance_subject_means",
+        "variance_within_first",
+        "variance_within_second",
+        "proportional_bias",
+        "proportional_bias_p_value",
+        "spread_slope",
+        "spread_slope_p_value",
+        "left_out",
+    ],
     run: run_bland_altman,
 };
 

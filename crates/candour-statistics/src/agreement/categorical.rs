@@ -73,6 +73,18 @@ pub(super) const KAPPA: Entry = Entry {
         REPLICATES,
         SEED,
     ],
+    numbers: &[
+        "kappa",
+        "observed_agreement",
+        "expected_agreement",
+        "null_standard_error",
+        "z",
+        "p_value",
+        "kappa_maximum",
+        "pabak",
+        "positive_agreement",
+        "negative_agreement",
+    ],
     run: run_kappa,
 };
 
@@ -87,6 +99,14 @@ pub(super) const KAPPA_FLEISS: Entry = Entry {
     compared_with: "statsmodels 0.15.0 fleiss_kappa; irrCAC 0.4.4 (Python); the published 0.430 of Fleiss 1971",
     roles: &[RATING, SUBJECT, RATER, CLUSTER],
     settings: &[CATEGORIES, LEVEL, INTERVAL, REPLICATES, SEED],
+    numbers: &[
+        "kappa",
+        "observed_agreement",
+        "expected_agreement",
+        "null_standard_error",
+        "z",
+        "p_value",
+    ],
     run: run_fleiss,
 };
 
@@ -118,6 +138,7 @@ pub(super) const KRIPPENDORFF_ALPHA: Entry = Entry {
         REPLICATES,
         SEED,
     ],
+    numbers: &["alpha", "pairable_values"],
     run: run_krippendorff,
 };
 
@@ -145,6 +166,7 @@ pub(super) const AGREEMENT_AC1: Entry = Entry {
         REPLICATES,
         SEED,
     ],
+    numbers: &["ac", "p_value", "observed_agreement", "expected_agreement"],
     run: run_ac1,
 };
 

@@ -50,6 +50,14 @@ pub(super) const CCC: Entry = Entry {
         REPLICATES,
         SEED,
     ],
+    numbers: &[
+        "ccc",
+        "correlation",
+        "accuracy",
+        "scale_shift",
+        "location_shift",
+        "left_out",
+    ],
     run: run_ccc,
 };
 

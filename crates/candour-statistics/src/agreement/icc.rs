@@ -50,6 +50,17 @@ pub(super) const ICC: Entry = Entry {
         REPLICATES,
         SEED,
     ],
+    numbers: &[
+        "icc",
+        "icc_1_1",
+        "icc_2_1",
+        "icc_3_1",
+        "icc_1_k",
+        "icc_2_k",
+        "icc_3_k",
+        "standard_error_of_measurement",
+        "left_out",
+    ],
     run: run_icc,
 };
 

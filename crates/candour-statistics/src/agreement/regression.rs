@@ -61,6 +61,16 @@ pub(super) const LINEARITY: Entry = Entry {
         REPLICATES,
         SEED,
     ],
+    numbers: &[
+        "slope",
+        "intercept",
+        "r_squared",
+        "curvature_p_value",
+        "quadratic_coefficient",
+        "bias",
+        "bias_percent",
+        "left_out",
+    ],
     run: run_linearity,
 };
 
@@ -98,6 +108,7 @@ pub(super) const DEMING: Entry = Entry {
         REPLICATES,
         SEED,
     ],
+    numbers: &["slope", "intercept", "left_out"],
     run: run_deming,
 };
 
@@ -124,6 +135,7 @@ pub(super) const PASSING_BABLOK: Entry = Entry {
         REPLICATES,
         SEED,
     ],
+    numbers: &["slope", "intercept", "linearity_p_value", "left_out"],
     run: run_passing_bablok,
 };
 

@@ -50,6 +50,21 @@ pub(super) const REPEATABILITY: Entry = Entry {
         MISSING,
         LEVEL,
     ],
+    numbers: &[
+        "wsd",
+        "repeatability_coefficient",
+        "wcv",
+        "repeatability_coefficient_percent",
+        "wcv_log",
+        "repeatability_coefficient_percent_log",
+        "change_percent_upper",
+        "change_percent_lower",
+        "degrees_of_freedom",
+        "mean",
+        "reproducibility_coefficient",
+        "reproducibility_coefficient_percent",
+        "left_out",
+    ],
     run: run_repeatability,
 };
 

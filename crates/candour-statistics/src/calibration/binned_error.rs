@@ -468,6 +468,18 @@ pub(super) const ERROR: Entry = Entry {
     settings: &[
         TARGET, BINNING, BINS, SIDE, EDGES, NORM, LEVEL, SEED, REPLICATES, BOOTSTRAP,
     ],
+    // The one of the `norm` that is asked for comes first.
+    numbers: &[
+        "ece",
+        "rmsce",
+        "mce",
+        "ece_debiased",
+        "rmsce_debiased",
+        "squared_error_debiased",
+        "ece_bootstrap_corrected",
+        "rmsce_bootstrap_corrected",
+        "mce_bootstrap_corrected",
+    ],
     run: run_error,
 };
 

@@ -186,6 +186,7 @@ pub(super) const CURVE: Entry = Entry {
         CURVE_REPLICATES,
         BOOTSTRAP,
     ],
+    numbers: &["ici", "e50", "e90", "emax"],
     run: run_curve,
 };
 

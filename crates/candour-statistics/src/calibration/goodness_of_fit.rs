@@ -156,6 +156,7 @@ pub(super) const SPIEGELHALTER: Entry = Entry {
     compared_with: "rms 6.5-0 val.prob (S:z, S:p); mapie 1.6.0 (same z; its p-value is one-sided)",
     roles: &[TRUTH, PROBABILITY],
     settings: &[],
+    numbers: &["z", "p_value"],
     run: run_spiegelhalter,
 };
 
@@ -184,6 +185,7 @@ pub(super) const HOSMER_LEMESHOW: Entry = Entry {
     compared_with: "ResourceSelection::hoslem.test, its definition run in R 4.2 (quantile, cut, xtabs)",
     roles: &[TRUTH, PROBABILITY],
     settings: &[GROUPS, USE],
+    numbers: &["chi_squared", "df", "p_value"],
     run: run_hosmer_lemeshow,
 };
 

@@ -315,6 +315,17 @@ pub(super) const IN_THE_LARGE: Entry = Entry {
     compared_with: COMPARED,
     roles: &[TRUTH, PROBABILITY, CLUSTER],
     settings: &[LEVEL, INTERVAL, RATIO_INTERVAL, SANDWICH, AT_BOUNDS, CLIP],
+    numbers: &[
+        "calibration_in_the_large",
+        "wald_p_value",
+        "likelihood_ratio",
+        "likelihood_ratio_p_value",
+        "joint_intercept",
+        "observed_expected_ratio",
+        "observed_minus_predicted",
+        "observed_share",
+        "mean_predicted",
+    ],
     run: run_in_the_large,
 };
 
@@ -329,6 +340,18 @@ pub(super) const SLOPE: Entry = Entry {
     compared_with: COMPARED,
     roles: &[TRUTH, PROBABILITY, CLUSTER],
     settings: &[LEVEL, INTERVAL, SANDWICH, AT_BOUNDS, CLIP],
+    numbers: &[
+        "slope",
+        "joint_intercept",
+        "calibration_in_the_large",
+        "slope_wald_p_value",
+        "slope_likelihood_ratio",
+        "slope_likelihood_ratio_p_value",
+        "joint_likelihood_ratio",
+        "joint_likelihood_ratio_p_value",
+        "joint_wald",
+        "joint_wald_p_value",
+    ],
     run: run_slope,
 };
 

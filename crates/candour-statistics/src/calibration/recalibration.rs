@@ -368,6 +368,19 @@ pub(super) const RECALIBRATE: Entry = Entry {
     compared_with: "R 4.2 glm (temperature, logistic, beta); statsmodels 0.15.0 GLM on Platt's targets, scikit-learn 1.9.1 IsotonicRegression and _sigmoid_calibration (to its optimiser's tolerance)",
     roles: &[TRUTH, PROBABILITY, SCORE, CLUSTER],
     settings: &[METHOD, AT_BOUNDS, CLIP, SANDWICH, LEVEL],
+    // The first parameter of the `method` comes first; isotonic has none, and `log_loss_after` leads.
+    numbers: &[
+        "intercept",
+        "slope",
+        "temperature",
+        "a",
+        "b",
+        "c",
+        "log_loss_before",
+        "brier_before",
+        "log_loss_after",
+        "brier_after",
+    ],
     run: run_recalibrate,
 };
 

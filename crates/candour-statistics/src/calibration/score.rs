@@ -206,6 +206,21 @@ pub(super) const BRIER: Entry = Entry {
     compared_with: "scikit-learn 1.9.1 brier_score_loss and IsotonicRegression; formulas in NumPy",
     roles: &[TRUTH, PROBABILITY, CLUSTER],
     settings: &[REFERENCE, BINS, LEVEL, WALD_OR_BOOTSTRAP, SEED, REPLICATES],
+    numbers: &[
+        "brier",
+        "brier_skill",
+        "reliability",
+        "resolution",
+        "uncertainty",
+        "miscalibration",
+        "discrimination",
+        "reliability_binned",
+        "resolution_binned",
+        "within_bins",
+        "reliability_corrected",
+        "resolution_corrected",
+        "uncertainty_corrected",
+    ],
     run: run_brier,
 };
 
@@ -227,6 +242,13 @@ pub(super) const LOG_LOSS: Entry = Entry {
         WALD_OR_BOOTSTRAP,
         SEED,
         REPLICATES,
+    ],
+    numbers: &[
+        "log_loss",
+        "log_loss_skill",
+        "miscalibration",
+        "discrimination",
+        "uncertainty",
     ],
     run: run_log_loss,
 };

@@ -214,6 +214,13 @@ pub(super) const ENTRY: Entry = Entry {
             default: Some("false"),
         },
     ],
+    numbers: &[
+        "auc",
+        "auc_boundary",
+        "error_at_most",
+        "auc_at_least",
+        "auc_at_most",
+    ],
     run,
 };
 

@@ -113,6 +113,14 @@ const ROC_AUC: Entry = Entry {
         REPLICATES,
         SEED,
     ],
+    numbers: &[
+        "auc",
+        "auc_boundary",
+        "design_effect",
+        "clusters",
+        "positives",
+        "negatives",
+    ],
     run: run_auc,
 };
 

@@ -343,6 +343,14 @@ pub(super) const ENTRY: Entry = Entry {
         REPLICATES,
         SEED,
     ],
+    numbers: &[
+        "hand_till",
+        "hand_till_weighted",
+        "one_vs_rest_macro",
+        "one_vs_rest_weighted",
+        "auc_{class}",
+        "auc_{class}_{class}",
+    ],
     run,
 };
 

@@ -323,6 +323,18 @@ pub(super) const ENTRY: Entry = Entry {
         REPLICATES,
         SEED,
     ],
+    numbers: &[
+        "sensitivity",
+        "specificity",
+        "threshold",
+        "youden_index",
+        "sensitivity_at_specificity",
+        "specificity_at_sensitivity",
+        "true_positives",
+        "false_positives",
+        "true_negatives",
+        "false_negatives",
+    ],
     run,
 };
 

@@ -149,6 +149,7 @@ pub(super) const ENTRY: Entry = Entry {
         REPLICATES,
         SEED,
     ],
+    numbers: &["partial_auc", "greatest"],
     run,
 };
 

@@ -124,6 +124,7 @@ pub(super) const ENTRY: Entry = Entry {
         REPLICATES,
         SEED,
     ],
+    numbers: &["average_precision", "prevalence"],
     run,
 };
 

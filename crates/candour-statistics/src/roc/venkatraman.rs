@@ -365,6 +365,13 @@ pub(super) const ENTRY: Entry = Entry {
         REPLICATES,
         SEED,
     ],
+    numbers: &[
+        "p_value",
+        "statistic",
+        "p_value_proc",
+        "permutations",
+        "statistic_proc",
+    ],
     run,
 };
 

@@ -46,6 +46,19 @@ pub const SEGMENTATION_SUMMARY: Entry = Entry {
         SEED,
         REPLICATES,
     ],
+    numbers: &[
+        "mean",
+        "standard_deviation",
+        "median",
+        "lower_quartile",
+        "upper_quartile",
+        "minimum",
+        "maximum",
+        "share_below",
+        "cases",
+        "missing",
+        "clusters",
+    ],
     run: |sample| {
         let clusters = sample
             .labels("cluster")
@@ -109,6 +122,17 @@ pub const LESION_DETECTION: Entry = Entry {
         },
         SEED,
         REPLICATES,
+    ],
+    numbers: &[
+        "lesion_sensitivity",
+        "lesion_positive_predictive_value",
+        "lesion_f1",
+        "false_positives_per_scan",
+        "true_positives",
+        "false_positives",
+        "false_negatives",
+        "scans",
+        "scans_without_false_positive",
     ],
     run: |sample| {
         let clusters = sample

@@ -863,6 +863,7 @@ pub(super) const CUSUM: Entry = Entry {
             default: Some("false"),
         },
     ],
+    numbers: &["first_alarm", "alarms", "last_upper", "last_lower"],
     run: run_cusum,
 };
 
@@ -899,6 +900,7 @@ pub(super) const EWMA: Entry = Entry {
         SD,
         BASELINE,
     ],
+    numbers: &["first_alarm", "alarms", "last"],
     run: run_ewma,
 };
 
@@ -927,6 +929,15 @@ pub(super) const SPRT: Entry = Entry {
             kind: SettingKind::Open(0.0, 0.5),
             default: Some("0.1"),
         },
+    ],
+    numbers: &[
+        "decision",
+        "decision_at",
+        "log_likelihood_ratio",
+        "lower_limit",
+        "upper_limit",
+        "expected_number_p0",
+        "expected_number_p1",
     ],
     run: run_sprt,
 };
@@ -976,5 +987,6 @@ pub(super) const P_CHART: Entry = Entry {
             default: Some("normal"),
         },
     ],
+    numbers: &["first_alarm", "alarms", "centre"],
     run: run_p_chart,
 };

@@ -1008,6 +1008,14 @@ pub(super) const PSI: Entry = Entry {
         EPSILON,
         MISSING,
     ],
+    numbers: &[
+        "psi",
+        "psi_expected_without_drift",
+        "psi_critical",
+        "jensen_shannon",
+        "jensen_shannon_distance",
+        "left_out",
+    ],
     run: run_psi,
 };
 
@@ -1030,6 +1038,7 @@ pub(super) const KS: Entry = Entry {
         },
         MISSING,
     ],
+    numbers: &["distance", "p_value", "left_out"],
     run: run_ks,
 };
 
@@ -1044,6 +1053,13 @@ pub(super) const WASSERSTEIN: Entry = Entry {
     compared_with: "SciPy 1.17 wasserstein_distance, energy_distance",
     roles: &[VALUE, CURRENT],
     settings: &[MISSING, SEED, PERMUTATIONS],
+    numbers: &[
+        "distance",
+        "distance_in_sd",
+        "energy_distance",
+        "p_value",
+        "left_out",
+    ],
     run: run_wasserstein,
 };
 
@@ -1077,6 +1093,13 @@ pub(super) const MMD: Entry = Entry {
         SEED,
         PERMUTATIONS,
     ],
+    numbers: &[
+        "mmd_squared",
+        "mmd_squared_biased",
+        "bandwidth",
+        "p_value",
+        "left_out",
+    ],
     run: run_mmd,
 };
 
@@ -1108,6 +1131,17 @@ pub(super) const CATEGORIES: Entry = Entry {
             default: Some("1999"),
             ..REPLICATES
         },
+    ],
+    numbers: &[
+        "chi_squared",
+        "p_value",
+        "df",
+        "p_value_permutation",
+        "cramers_v",
+        "psi",
+        "jensen_shannon",
+        "jensen_shannon_distance",
+        "left_out",
     ],
     run: run_categories,
 };

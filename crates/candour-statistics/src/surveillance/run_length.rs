@@ -719,6 +719,13 @@ pub(super) const ARL_CUSUM: Entry = Entry {
         MONITORS,
         BUDGET,
     ],
+    numbers: &[
+        "arl",
+        "threshold",
+        "arl_in_control",
+        "arl_at_p1",
+        "false_alarms_per_year",
+    ],
     run: run_cusum,
 };
 
@@ -751,5 +758,6 @@ pub(super) const ARL_EWMA: Entry = Entry {
         MONITORS,
         BUDGET,
     ],
+    numbers: &["arl", "limit", "arl_in_control", "false_alarms_per_year"],
     run: run_ewma,
 };

@@ -439,6 +439,7 @@ pub(super) const PAGE_HINKLEY: Entry = Entry {
             default: Some("both"),
         },
     ],
+    numbers: &["first_alarm", "alarms"],
     run: run_page_hinkley,
 };
 
@@ -490,5 +491,6 @@ pub(super) const ADWIN: Entry = Entry {
             default: Some("10"),
         },
     ],
+    numbers: &["first_alarm", "alarms", "width", "mean"],
     run: run_adwin,
 };

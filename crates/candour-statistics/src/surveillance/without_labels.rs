@@ -230,6 +230,15 @@ pub(super) const PERFORMANCE: Entry = Entry {
         SEED,
         REPLICATES,
     ],
+    numbers: &[
+        "estimated_accuracy",
+        "estimated_sensitivity",
+        "estimated_specificity",
+        "estimated_ppv",
+        "estimated_npv",
+        "estimated_auc",
+        "estimated_prevalence",
+    ],
     run: run_performance,
 };
 
@@ -259,5 +268,6 @@ pub(super) const OVERRIDE: Entry = Entry {
         },
     ],
     settings: &[LEVEL],
+    numbers: &["override_rate", "override_rate_{group}"],
     run: run_override,
 };
