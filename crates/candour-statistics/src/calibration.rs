@@ -346,13 +346,7 @@ impl Resampling {
         }
         let estimate =
             estimate.ok_or_else(|| StatisticsError::not_estimable("there is no estimate"))?;
-        let interval = self.kind.of(estimate, values, left_out, self.level)?;
-        if interval.lower == interval.upper {
-            return Err(StatisticsError::not_estimable(
-                "the bootstrap replicates do not vary, so there is no interval",
-            ));
-        }
-        Ok(interval)
+        self.kind.of(estimate, values, left_out, self.level)
     }
 }
 

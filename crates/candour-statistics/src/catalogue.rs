@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use serde::Serialize;
 
-use crate::number::{Answer, StatisticsError};
+use crate::number::{Answer, Number, StatisticsError};
 
 /// One statistic.
 #[derive(Clone, Copy, Debug, Serialize)]
@@ -79,9 +79,11 @@ impl Entry {
         self.numbers.iter().any(|pattern| stands_for(pattern, name))
     }
 
-    /// Computes it, and notes which of the settings that were `given` in so many words had no effect on
-    /// these data: those that were never read; `seed` and `replicates` where nothing random came of them,
-    /// and `level` where no interval came, as a second run with other values shows.
+    /// Computes it, and notes what its intervals do not say by themselves: that one does not contain its
+    /// own estimate, that one has no end on a side. Notes too which of the settings that were `given` in
+    /// so many words had no effect on these data: those that were never read; `seed` and `replicates`
+    /// where nothing random came of them, and `level` where no interval came, as a second run with other
+    /// values shows.
     ///
     /// # Errors
     /// As the entry.
@@ -122,6 +124,12 @@ impl Entry {
                 idle.push("level");
             }
         }
+        let remarks: Vec<String> = answer
+            .numbers
+            .iter()
+            .flat_map(Number::remarks_on_interval)
+            .collect();
+        answer.notes.extend(remarks);
         for name in idle {
             answer
                 .notes

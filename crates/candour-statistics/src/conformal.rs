@@ -928,10 +928,7 @@ fn run_risk_coverage(sample: &Sample) -> Result<Answer, StatisticsError> {
         let number = Number::plain(name, definition, value, units.len());
         let values: Vec<Option<f64>> = replicates.iter().map(|r| r.as_ref().map(part)).collect();
         match BootstrapInterval::Percentile.of(value, &values, &[], level) {
-            Ok(i) if i.lower < i.upper => number.with_interval(i, "bootstrap.percentile"),
-            Ok(_) => {
-                number.without_interval("all bootstrap replicates agree, so there is no interval")
-            }
+            Ok(i) => number.with_interval(i, "bootstrap.percentile"),
             Err(reason) => number.without_interval(reason.to_string()),
         }
     };

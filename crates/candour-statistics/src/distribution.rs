@@ -549,7 +549,7 @@ fn gamma_tails(a: f64, x: f64) -> (f64, f64) {
 }
 
 /// x^x' e^-x / Γ(x' + 1) at any real `at` >= 0: the Poisson probability, without cancellation.
-fn poisson_raw(at: f64, mean: f64) -> f64 {
+pub(crate) fn poisson_raw(at: f64, mean: f64) -> f64 {
     if mean <= 0.0 {
         return if at == 0.0 { 1.0 } else { 0.0 };
     }

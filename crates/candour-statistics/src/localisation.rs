@@ -669,9 +669,7 @@ impl Froc {
             return Err(StatisticsError::not_estimable("there is no lesion"));
         }
         if images <= 0.0 {
-            return Err(StatisticsError::not_estimable(
-                "there is no image to count false marks on",
-            ));
+            return Err(no_image());
         }
         let mut points = vec![FrocPoint {
             threshold: f64::INFINITY,
@@ -693,6 +691,30 @@ impl Froc {
         }
         Ok(points)
     }
+
+    /// False marks of score `threshold` at least for each counted image, with each case taken `times`
+    /// times: it needs no lesion.
+    ///
+    /// # Errors
+    /// Not estimable without counted images.
+    pub fn false_positives(&self, times: &[f64], threshold: f64) -> Result<f64, StatisticsError> {
+        let images: f64 = self.share.iter().zip(times).map(|((_, i), t)| i * t).sum();
+        if images <= 0.0 {
+            return Err(no_image());
+        }
+        let marks: f64 = self
+            .ties
+            .iter()
+            .take_while(|(score, _)| *score >= threshold)
+            .flat_map(|(_, group)| group)
+            .map(|(case, _, miss)| miss * times.get(*case).copied().unwrap_or(0.0))
+            .sum();
+        Ok(marks / images)
+    }
+}
+
+fn no_image() -> StatisticsError {
+    StatisticsError::not_estimable("there is no image to count false marks on")
 }
 
 /// Sensitivity of a FROC curve at `target` false positives per image: by linear interpolation
@@ -1194,10 +1216,7 @@ impl Resampling<'_> {
             _ => number,
         };
         Ok(match kind.of(estimate, &replicates, &jack, self.level) {
-            Ok(i) if i.lower < i.upper => number.with_interval(i, kind.id()),
-            Ok(_) => {
-                number.without_interval("all bootstrap replicates agree, so there is no interval")
-            }
+            Ok(i) => number.with_interval(i, kind.id()),
             Err(reason) => number.without_interval(reason.to_string()),
         })
     }
@@ -1259,7 +1278,13 @@ fn run_froc(sample: &Sample) -> Result<Answer, StatisticsError> {
     let (cases, mut notes) = cases_of(&table_of(sample, &none))?;
     let froc = Froc::new(&cases, sample.word("images") == "normal")?;
     let all = vec![1.0; cases.len()];
-    let points = froc.points(&all)?;
+    let lesions: usize = cases.iter().map(|c| c.lesions.len()).sum();
+    let threshold = sample.optional_real("threshold");
+    let points = match froc.points(&all) {
+        // Without lesions nothing can be found, but false marks at a threshold are counted all the same.
+        Err(StatisticsError::NotEstimable(_)) if lesions == 0 && threshold.is_some() => Vec::new(),
+        points => points?,
+    };
     let targets = sample.list("false_positives");
     if targets.is_empty() || targets.iter().any(|t| !(t.is_finite() && *t >= 0.0)) {
         return Err(StatisticsError::setting(
@@ -1278,7 +1303,6 @@ fn run_froc(sample: &Sample) -> Result<Answer, StatisticsError> {
         seed: sample.whole("seed"),
         replicates: sample.whole("replicates"),
     };
-    let lesions: usize = cases.iter().map(|c| c.lesions.len()).sum();
     let images = cases
         .iter()
         .filter(|c| c.lesions.is_empty() || sample.word("images") != "normal")
@@ -1309,13 +1333,13 @@ fn run_froc(sample: &Sample) -> Result<Answer, StatisticsError> {
             |times| Ok(sensitivity_at(&froc.points(times)?, *target, interpolate)),
         )?);
     }
-    if let Some(threshold) = sample.optional_real("threshold") {
+    if let Some(threshold) = threshold {
         let at = |points: &[FrocPoint]| {
             points
                 .iter()
                 .rev()
                 .find(|p| p.threshold >= threshold)
-                .map_or((0.0, 0.0), |p| (p.sensitivity, p.false_positives))
+                .map_or(0.0, |p| p.sensitivity)
         };
         numbers.push(resampling.number(
             "sensitivity",
@@ -1323,7 +1347,7 @@ fn run_froc(sample: &Sample) -> Result<Answer, StatisticsError> {
             lesions,
             Smooth::Yes,
             |_| true,
-            |times| Ok(at(&froc.points(times)?).0),
+            |times| Ok(at(&froc.points(times)?)),
         )?);
         numbers.push(resampling.number(
             "false_positives_per_image",
@@ -1331,7 +1355,7 @@ fn run_froc(sample: &Sample) -> Result<Answer, StatisticsError> {
             images,
             Smooth::Yes,
             |_| true,
-            |times| Ok(at(&froc.points(times)?).1),
+            |times| froc.false_positives(times, threshold),
         )?);
     }
     let mut numbers: Vec<Number> = numbers
@@ -1352,11 +1376,17 @@ fn run_froc(sample: &Sample) -> Result<Answer, StatisticsError> {
         cases.len(),
     ));
     numbers.push(Number::plain("lesions", "count", lesions as f64, lesions));
-    let reached = points.last().map_or(0.0, |p| p.false_positives);
-    if targets.iter().any(|t| *t > reached) {
-        notes.push(format!(
+    match points.last() {
+        Some(FrocPoint {
+            false_positives: reached,
+            ..
+        }) if targets.iter().any(|t| t > reached) => notes.push(format!(
             "the curve ends at {reached} false positives per image; to its right the last sensitivity holds"
-        ));
+        )),
+        None => notes.push(
+            "there is no lesion: no sensitivity is defined, only the false positives per image at the threshold".into(),
+        ),
+        _ => {}
     }
     let mut curve = Curve::line(
         Figure::Froc,
@@ -1368,7 +1398,11 @@ fn run_froc(sample: &Sample) -> Result<Answer, StatisticsError> {
     Ok(Answer {
         numbers,
         tables: Vec::new(),
-        curves: vec![curve],
+        curves: if points.is_empty() {
+            Vec::new()
+        } else {
+            vec![curve]
+        },
         notes,
     })
 }
@@ -2036,7 +2070,7 @@ pub const ENTRIES: &[Entry] = &[
             },
             Setting {
                 name: "threshold",
-                what: "score from which marks count, for one operating point",
+                what: "score from which marks count, for one operating point; without any lesion only its false positives per image are defined",
                 kind: SettingKind::OptionalReal(f64::NEG_INFINITY, f64::INFINITY),
                 default: None,
             },

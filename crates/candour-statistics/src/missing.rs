@@ -457,32 +457,46 @@ fn run_bounds(sample: &Sample) -> Result<Answer, StatisticsError> {
         }
         let (worst, n) = g.with(0);
         let (best, _) = g.with(g.missing);
-        let region_name = format!("uncertainty_region{suffix}");
-        let region = match (
+        let (region_name, region_definition) = (
+            format!("uncertainty_region{suffix}"),
+            "worst-to-best-case.interval-only",
+        );
+        let width_name = format!("uncertainty_width{suffix}");
+        let width_definition = "best-less-worst-case";
+        let [region, width] = match (
             proportion_interval(worst, n, level, method, Bound::TwoSided),
             proportion_interval(best, n, level, method, Bound::TwoSided),
         ) {
-            (Ok(low), Ok(high)) => Number::plain(
-                region_name,
-                "width-of-worst-to-best-case",
-                high.value - low.value,
-                n as usize,
-            )
-            .with_interval(
-                Interval {
-                    lower: low.interval.lower,
-                    upper: high.interval.upper,
-                    level,
-                },
-                format!("worst-lower.best-upper.{}", method.id()),
-            ),
+            (Ok(low), Ok(high)) => [
+                Number::none(
+                    region_name,
+                    region_definition,
+                    n as usize,
+                    "a region has no estimate of its own: any value between worst and best case fits the data",
+                )
+                .with_interval(
+                    Interval {
+                        lower: low.interval.lower,
+                        upper: high.interval.upper,
+                        level,
+                    },
+                    format!("worst-lower.best-upper.{}", method.id()),
+                ),
+                Number::plain(
+                    width_name,
+                    width_definition,
+                    high.value - low.value,
+                    n as usize,
+                ),
+            ],
             (Err(StatisticsError::NotEstimable(r)), _)
-            | (_, Err(StatisticsError::NotEstimable(r))) => {
-                Number::none(region_name, "width-of-worst-to-best-case", n as usize, r)
-            }
+            | (_, Err(StatisticsError::NotEstimable(r))) => [
+                Number::none(region_name, region_definition, n as usize, r.clone()),
+                Number::none(width_name, width_definition, n as usize, r),
+            ],
             (Err(other), _) | (_, Err(other)) => return Err(other),
         };
-        answer.numbers.push(region);
+        answer.numbers.extend([region, width]);
         answer.numbers.push(Number::plain(
             format!("missing{suffix}"),
             "count",
@@ -758,7 +772,8 @@ pub const ENTRIES: &[Entry] = &[
         group: Group::MissingData,
         title: "Worst, best and complete case of a binary outcome with missing values",
         formula: "worst: missing are failures; best: missing are successes; complete: left out. Difference: worst = first \
-            fails, reference succeeds. Uncertainty region: lower limit of the worst to upper limit of the best case",
+            fails, reference succeeds. uncertainty_region: lower limit of the worst to upper limit of the best case, an interval without estimate; \
+            uncertainty_width: best less worst case, the share of missing outcomes",
         source: "Manski 1989; Horowitz and Manski 2000; EMA guideline on missing data 2010",
         assumptions: "None about why outcomes are missing, but for the complete case (missing completely at random).",
         compared_with: "statsmodels 0.15.0 proportion_confint",
@@ -770,6 +785,7 @@ pub const ENTRIES: &[Entry] = &[
             "proportion_best_case",
             "proportion_complete_case",
             "uncertainty_region",
+            "uncertainty_width",
             "missing",
             "difference_worst_case",
             "difference_best_case",
@@ -779,6 +795,7 @@ pub const ENTRIES: &[Entry] = &[
             "proportion_best_case.{group}",
             "proportion_complete_case.{group}",
             "uncertainty_region.{group}",
+            "uncertainty_width.{group}",
             "missing.{group}",
         ],
         run: run_bounds,

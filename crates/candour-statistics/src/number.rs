@@ -2,6 +2,8 @@
 
 use serde::{Serialize, Serializer};
 
+use crate::proportion::digits;
+
 /// An interval with its nominal coverage.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]
 pub struct Interval {
@@ -154,10 +156,11 @@ impl Number {
         self
     }
 
-    /// With this standard error.
+    /// With this standard error. One of exactly 0 is left out: it says that all units are alike, not that
+    /// the estimate is certain.
     #[must_use]
     pub fn with_standard_error(mut self, standard_error: f64) -> Self {
-        self.standard_error = Some(standard_error);
+        self.standard_error = (standard_error != 0.0).then_some(standard_error);
         self
     }
 
@@ -166,6 +169,37 @@ impl Number {
     pub fn without_interval(mut self, reason: impl Into<String>) -> Self {
         self.not_estimable = Some(reason.into());
         self
+    }
+
+    /// What a reader of its interval must be told: that it leaves out the estimate, which it does where
+    /// the method centres elsewhere (a correction, an extreme or a mean of absolute values, which grows in
+    /// resamples), and that it has no end on a side.
+    pub(crate) fn remarks_on_interval(&self) -> Vec<String> {
+        let Some(Interval { lower, upper, .. }) = self.interval else {
+            return Vec::new();
+        };
+        let (name, mut remarks) = (&self.name, Vec::new());
+        let method = self.interval_method.as_deref().unwrap_or("");
+        // A limit on the estimate but for rounding contains it.
+        let beyond = |low: f64, high: f64| high - low > 1e-12 * low.abs().max(high.abs());
+        if let Some(value) = self.value
+            && (beyond(value, lower) || beyond(upper, value))
+        {
+            remarks.push(format!(
+                "the interval of `{name}` ({method}), {} to {}, does not contain its estimate {}: the method does not centre on the estimate (it corrects it, or resamples of the figure are biased)",
+                digits(lower),
+                digits(upper),
+                digits(value)
+            ));
+        }
+        for (side, open) in [("lower", lower), ("upper", upper)] {
+            if open.is_infinite() {
+                remarks.push(format!(
+                    "the interval of `{name}` ({method}) has no {side} limit: it is unbounded on that side"
+                ));
+            }
+        }
+        remarks
     }
 
     /// The number that a computation gave, or its place with the reason when it is not estimable.

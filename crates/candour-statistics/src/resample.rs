@@ -1,6 +1,8 @@
 //! Bootstrap, jackknife and permutation over whole clusters, stratified where asked, with one random
 //! stream for each replicate: the same seed gives the same digits on any number of threads.
 
+use std::cmp::Ordering;
+
 use rayon::prelude::*;
 
 use crate::distribution::{normal_cdf, normal_quantile};
@@ -164,7 +166,8 @@ impl BootstrapInterval {
     /// replicates had no value; they are left out, and more than a tenth of them is refused).
     ///
     /// # Errors
-    /// Not estimable when too few replicates have a value, or BCa has no jackknife spread.
+    /// Not estimable when too few replicates have a value, when so few differ that both limits fall on one
+    /// value (an interval without width would claim certainty), or BCa has no jackknife spread.
     pub fn of(
         self,
         estimate: f64,
@@ -186,6 +189,13 @@ impl BootstrapInterval {
             )));
         }
         values.sort_unstable_by(f64::total_cmp);
+        if let (Some(least), Some(most)) = (values.first(), values.last())
+            && least == most
+        {
+            return Err(StatisticsError::not_estimable(format!(
+                "every replicate is {least}, so the interval would have no width"
+            )));
+        }
         let (low, high) = ((1.0 - level) / 2.0, f64::midpoint(1.0, level));
         let (lower, upper) = match self {
             Self::Percentile => (quantile(&values, low), quantile(&values, high)),
@@ -222,11 +232,19 @@ impl BootstrapInterval {
                 )
             }
         };
-        Ok(Interval {
-            lower,
-            upper,
-            level,
-        })
+        match lower.partial_cmp(&upper) {
+            Some(Ordering::Less) => Ok(Interval {
+                lower,
+                upper,
+                level,
+            }),
+            Some(Ordering::Equal) => Err(StatisticsError::not_estimable(format!(
+                "all but a few replicates are {lower}, so both limits fall there and the interval would have no width"
+            ))),
+            _ => Err(StatisticsError::not_estimable(
+                "the lower limit does not lie below the upper; use percentile",
+            )),
+        }
     }
 }
 

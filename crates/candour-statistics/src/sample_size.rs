@@ -8,10 +8,11 @@ use crate::agreement::categorical::{Weights, cohen_kappa};
 use crate::catalogue::{Entry, Group, LEVEL, Sample, Setting, SettingKind};
 use crate::distribution::{
     beta_quantile, binomial_cdf, binomial_pmf, binomial_tail, f_quantile, f_tail, noncentral_t_cdf,
-    normal_cdf, normal_density, normal_quantile, t_quantile, two_sided_z,
+    normal_cdf, normal_density, normal_quantile, poisson_raw, t_quantile, two_sided_z,
 };
 use crate::number::{Answer, Cell, Number, StatisticsError, Table};
 use crate::proportion::digits;
+use crate::surveillance::gauss_legendre;
 
 /// The entries of this group.
 pub const ENTRIES: &[Entry] = &[
@@ -477,10 +478,10 @@ const BLAND_ALTMAN: Entry = Entry {
     id: "size-bland-altman",
     group: Group::SampleSize,
     title: "Subjects for Bland-Altman limits of agreement",
-    formula: "agreement (Lu): smallest n with power = 1 - b1 - b2, b = P(noncentral t(n-1, tau) <= t_(1-alpha/2)), tau = (max_difference -/+ mean - z sd) / (sd sqrt(1/n + z^2/(2(n-1)))): both limits' intervals lie within +/- max_difference; precision: t_(1-(1-level)/2) sd sqrt(1/n + z^2/(2(n-1))) <= half_width",
+    formula: "agreement: smallest n with P(|mean of n| <= max_difference - K s) >= power, K = z + t_(1-(1-level)/2) sqrt(1/n + z^2/(2(n-1))): both limits' intervals lie within +/- max_difference, exactly; beside it Lu's approximation, power = 1 - b1 - b2, b = P(noncentral t(n-1, tau) <= t), tau = (max_difference -/+ mean - z sd) / (sd sqrt(1/n + z^2/(2(n-1)))); precision: t_(1-(1-level)/2) sd sqrt(1/n + z^2/(2(n-1))) <= half_width",
     source: "Lu et al. 2016, Int J Biostat 12(2); Bland and Altman 1999",
     assumptions: "Independent normal differences of one spread; one pair for each subject. Not estimable where the expected limits themselves lie outside max_difference",
-    compared_with: "R 4.2.2 pt with ncp; SimplyAgree blandPowerCurve, documented n = 145 (SD 3.3, maximum 8)",
+    compared_with: "R 4.2.2 integrate and pchisq (exact), pt with ncp (Lu); MedCalc's documented n = 83 (mean 0.001167, SD 0.001129, maximum 0.004); SimplyAgree blandPowerCurve (Lu), documented n = 145 (SD 3.3, maximum 8)",
     roles: &[],
     settings: &[
         Setting {
@@ -516,7 +517,7 @@ const BLAND_ALTMAN: Entry = Entry {
         LEVEL,
         POWER,
     ],
-    numbers: &["n", "power", "half_width"],
+    numbers: &["n", "power", "n_lu_2016", "power_lu_2016", "half_width"],
     run: run_bland_altman,
 };
 
@@ -1801,9 +1802,60 @@ fn run_icc(sample: &Sample) -> Result<Answer, StatisticsError> {
     })
 }
 
-/// Power that the intervals of both limits of agreement lie within `max` (Lu et al. 2016).
+/// Exact probability that the intervals of both limits of agreement lie within +/- `max`, for normal
+/// differences. Both do where |mean of n| <= max - K s, with K = z + t sqrt(1/n + z^2/(2(n - 1))), so the
+/// power is the mean over s, which is sd sqrt(chi-squared(n - 1)/(n - 1)) and independent of the mean, of
+/// Phi((max - K s - mean) sqrt(n)/sd) - Phi((K s - max - mean) sqrt(n)/sd): Gauss-Legendre nodes over s.
+/// Each limit alone misses with the probability of a noncentral t at noncentrality
+/// (max -/+ mean) sqrt(n)/sd; 1 less both counts twice the samples in which both miss, which near mean 0
+/// are not few.
 #[must_use]
 pub fn bland_altman_power(n: u64, mean: f64, sd: f64, max: f64, coverage: f64, level: f64) -> f64 {
+    if n < 2 {
+        return 0.0;
+    }
+    let (n, df) = (n as f64, n as f64 - 1.0);
+    let z = -normal_quantile((1.0 - coverage) / 2.0);
+    let t = t_quantile(f64::midpoint(1.0, level), df);
+    let k = z + t * (1.0 / n + z * z / (2.0 * df)).sqrt();
+    let (max, mean) = (max / sd, mean / sd);
+    // The spread of u = s/sd is at most 1/sqrt(2 df): beyond 12 of them lies less than 1e-15.
+    let reach = 12.0 / (2.0 * df).sqrt();
+    let (low, high) = ((1.0 - reach).max(0.0), (1.0 + reach).min(max / k));
+    if low >= high {
+        return 0.0;
+    }
+    let (nodes, weights) = gauss_legendre(POWER_NODES, low, high);
+    let power: f64 = nodes
+        .into_iter()
+        .zip(weights)
+        .map(|(u, weight)| {
+            let room = max - k * u;
+            // The density of u, by the Poisson probability that the gamma density is made of.
+            let density = df / u * poisson_raw(df / 2.0, df * u * u / 2.0);
+            weight
+                * density
+                * (normal_cdf((room - mean) * n.sqrt()) - normal_cdf((-room - mean) * n.sqrt()))
+        })
+        .sum();
+    power.clamp(0.0, 1.0)
+}
+
+/// Nodes of the power: the integrand is smooth, and turns within some hundredth of the range.
+const POWER_NODES: usize = 200;
+
+/// The power as Lu et al. (2016) approximate it: 1 - b1 - b2, b = P(noncentral t(n-1, tau) <= t),
+/// tau = (max -/+ mean - z sd) / (sd sqrt(1/n + z^2/(2(n-1)))). The standard error of a limit does not
+/// vary with s as a noncentral t takes it to, so the power comes out somewhat too high or too low.
+#[must_use]
+pub fn bland_altman_power_lu(
+    n: u64,
+    mean: f64,
+    sd: f64,
+    max: f64,
+    coverage: f64,
+    level: f64,
+) -> f64 {
     if n < 2 {
         return 0.0;
     }
@@ -1871,14 +1923,23 @@ fn run_bland_altman(sample: &Sample) -> Result<Answer, StatisticsError> {
         ));
     }
     let at = |n: u64| bland_altman_power(n, mean, sd, max, coverage, level);
+    let by_lu = |n: u64| bland_altman_power_lu(n, mean, sd, max, coverage, level);
     let power = sample.real("power");
     let n = smallest(2, |n| at(n) >= power)?;
+    let n_lu = smallest(2, |n| by_lu(n) >= power)?;
     Ok(Answer {
         numbers: vec![
-            number("n", "size.limits.lu-2016", n as f64, n),
-            number("power", "power.limits.lu-2016", at(n), n),
+            number("n", "size.limits.exact", n as f64, n),
+            number("power", "power.limits.exact", at(n), n),
+            number("n_lu_2016", "size.limits.lu-2016", n_lu as f64, n_lu),
+            number("power_lu_2016", "power.limits.lu-2016", by_lu(n_lu), n_lu),
         ],
         tables: vec![power_table("n", n, at)],
+        notes: vec![format!(
+            "n has the power exactly; n_lu_2016 is for comparison with software that prints the approximation of Lu et al. 2016, which would have the power {:.4} and not {:.4}",
+            at(n_lu),
+            by_lu(n_lu)
+        )],
         ..Answer::default()
     })
 }

@@ -16,6 +16,7 @@ pub use drift::{
     energy_distance, jensen_shannon, kolmogorov_smirnov, maximum_mean_discrepancy,
     population_stability_index, wasserstein_1,
 };
+pub(crate) use run_length::gauss_legendre;
 pub use run_length::{
     BernoulliCusum, bernoulli_cusum_arl, bernoulli_cusum_threshold, cusum_arl, cusum_threshold,
     ewma_arl, ewma_limit,

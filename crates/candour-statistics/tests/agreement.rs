@@ -657,6 +657,42 @@ fn refused(result: Result<Answer, StatisticsError>) {
     );
 }
 
+/// Of 15 slopes in order, -2, 0, 0, 0.75, 1 (four times), 7/6, 4/3, 1.5, 1.5, 5/3, 2.5 and the vertical
+/// pair's infinity, one lies below -1; C = 1.96 sqrt(6 * 5 * 17 / 18) = 10.43 and M1 = round((15 - C)/2)
+/// = 2. So the slope is the 9th, 7/6, and its limits the 3rd, 0, and the 15th, infinity. The median of
+/// y - slope x is 1/6.
+#[test]
+fn an_infinite_limit_leaves_the_other() {
+    let x = [-1.0, 1.0, -1.0, 5.0, -2.0, 2.0];
+    let y = [-3.0, 2.0, -1.0, 6.0, -1.0, 2.0];
+    let moved = |by: f64| -> Vec<f64> { x.iter().map(|x| x + by).collect() };
+    let a = run(
+        "passing-bablok",
+        vec![real("first", &x), real("second", &y)],
+        &[],
+    );
+    near(value(&a, "slope"), 7.0 / 6.0, 1e-12, "slope");
+    near(value(&a, "intercept"), 1.0 / 6.0, 1e-12, "intercept");
+    assert_eq!(limits(&a, "slope"), (0.0, f64::INFINITY));
+    // Half of the points lie to each side of x = 0: ever steeper lines have no median there.
+    let why = a
+        .number("intercept")
+        .unwrap()
+        .not_estimable
+        .clone()
+        .unwrap();
+    assert!(why.contains("both sides of 0"), "{why}");
+    // All to the right of 0: steeper lines start lower without end. The line of slope 0 meets the axis at
+    // the median of y, which is 0.5.
+    let a = run(
+        "passing-bablok",
+        vec![real("first", &moved(10.0)), real("second", &y)],
+        &[],
+    );
+    assert_eq!(limits(&a, "slope"), (0.0, f64::INFINITY));
+    assert_eq!(limits(&a, "intercept"), (f64::NEG_INFINITY, 0.5));
+}
+
 #[test]
 fn what_has_no_value_says_so() {
     let w = |s: &str| {

@@ -14,7 +14,7 @@ use candour_statistics::calibration::{
     Binning, Covariate, ENTRIES, Edges, Method, Norm, Side, Use, bins, brier_score,
     calibration_error, calibration_in_the_large, calibration_slope, corp_decomposition,
     hosmer_lemeshow, integrated_calibration, likelihood_at, log_loss, murphy_decomposition,
-    profile_in_the_large, recalibrate, spiegelhalter_z, stephenson_decomposition,
+    profile_in_the_large, profile_slope, recalibrate, spiegelhalter_z, stephenson_decomposition,
 };
 use candour_statistics::catalogue::{Column, Labels, Sample};
 use candour_statistics::decision_curve;
@@ -219,6 +219,78 @@ fn level_and_slope_agree_with_r() {
         assert!((value(&s, "slope") - e["val_prob"]["Slope"].as_f64().unwrap()).abs() < 1e-5);
         close(n, value(&s, "joint_likelihood_ratio"), f("joint_lr"));
     }
+}
+
+/// Near separation the profile is nearly flat to one side, and ends all the same. Expected values: R
+/// 4.2.2, testdata/statistics/calibration/profile.R.
+#[test]
+fn profile_intervals_end_near_separation() {
+    let cases: [(&[u8], &[f64], [f64; 3]); 2] = [
+        (
+            &[0, 0, 0, 1, 0, 1, 1, 1],
+            &[0.084, 0.251, 0.281, 0.287, 0.291, 0.395, 0.759, 0.775],
+            [20.859_730_691_7, 0.750_790_392_9, 180.266_504_853_6],
+        ),
+        (
+            &[0, 0, 0, 1, 1, 1, 1, 1],
+            &[
+                0.273_033_950_5,
+                0.386_821_922_4,
+                0.358_727_694_2,
+                0.950_932_662_2,
+                0.945_874_219_9,
+                0.746_489_494_9,
+                0.996_328_328_3,
+                0.374_220_648_4,
+            ],
+            [7.418_298_641_5, 0.326_328_538_6, 66.221_864_759_8],
+        ),
+    ];
+    for (truth, probability, [slope, lower, upper]) in cases {
+        let truth: Vec<bool> = truth.iter().map(|y| *y == 1).collect();
+        let answer = run(
+            "calibration-slope",
+            columns(&truth, probability),
+            &[("interval", "profile")],
+        )
+        .unwrap();
+        let near = |got: f64, expected: f64| {
+            assert!(
+                (got - expected).abs() < 1e-6 * expected,
+                "{got}, {expected}"
+            );
+        };
+        near(value(&answer, "slope"), slope);
+        let [low, high] = limits(&answer, "slope");
+        near(low, lower);
+        near(high, upper);
+    }
+}
+
+/// Classes that overlap have a likelihood that falls without end to both sides, so the profile of every
+/// slope that is estimable ends on both, around the slope.
+#[test]
+fn every_estimable_slope_has_a_profile_interval() {
+    let mut random = Philox::new(29, 0);
+    let mut seen = 0;
+    for _ in 0..400 {
+        let n = 5 + random.below(8);
+        let p: Vec<f64> = (0..n).map(|_| 0.01 + 0.98 * random.unit()).collect();
+        // Steep, so that the classes hardly overlap.
+        let truth: Vec<bool> = p
+            .iter()
+            .map(|p| random.unit() < logistic(12.0 * (p - 0.5)))
+            .collect();
+        let logit = logits(&p);
+        let Ok(fit) = calibration_slope(&truth, &logit, None) else {
+            continue;
+        };
+        let i = profile_slope(&truth, &logit, 0.95)
+            .unwrap_or_else(|e| panic!("{truth:?} {p:?} {}: {e}", fit.slope));
+        assert!(i.lower < fit.slope && fit.slope < i.upper && i.upper.is_finite());
+        seen += 1;
+    }
+    assert!(seen > 100, "{seen} slopes only");
 }
 
 #[test]

@@ -337,6 +337,32 @@ fn degenerate_data_have_reasons_instead_of_numbers() {
         ),
         Err(StatisticsError::NotEstimable(_))
     ));
+    // Without a lesion no sensitivity has a value, but false marks do: by hand, of the marks of two
+    // images 0.9 and 0.6 reach 0.5, so 2 / 2 = 1, and 0.9 alone reaches 0.7, so 1 / 2.
+    let no_lesion = |threshold: &str| {
+        run(
+            "froc",
+            vec![
+                ("case", labels(&["a", "a", "b"])),
+                ("lesion", labels(&["", "", ""])),
+                ("score", Column::Real(vec![0.9, 0.2, 0.6])),
+            ],
+            &[("threshold", threshold), ("replicates", "200")],
+        )
+        .unwrap()
+    };
+    for (threshold, expected) in [("0.5", 1.0), ("0.7", 0.5)] {
+        let a = no_lesion(threshold);
+        let marks = a.number("false_positives_per_image").unwrap();
+        assert_eq!(marks.value, Some(expected));
+        for name in ["cpm", "sensitivity_at_1", "sensitivity"] {
+            let n = a.number(name).unwrap();
+            assert!(n.value.is_none(), "{n:?}");
+            assert_eq!(n.not_estimable.as_deref(), Some("there is no lesion"));
+        }
+        assert!(a.notes.iter().any(|n| n.contains("there is no lesion")));
+        assert!(a.curves.is_empty());
+    }
     // The check of `diseased` finds a forgotten lesion.
     let mut forgotten = columns();
     forgotten.push(("diseased", Column::Binary(vec![true, false, true, true])));

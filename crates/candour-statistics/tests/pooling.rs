@@ -34,6 +34,19 @@ fn far(got: f64, expected: f64) -> f64 {
     (got - expected).abs() / expected.abs().max(1e-3)
 }
 
+/// Sites whose estimates are all alike leave the Hartung-Knapp variance no spread: 0 is no standard error.
+#[test]
+fn like_estimates_have_no_standard_error() {
+    let columns = [("estimate", vec![0.5; 4]), ("variance", vec![0.01; 4])];
+    let a = run("pool-estimates", &columns, &[("test", "knha")]).unwrap();
+    let pooled = a.number("pooled").unwrap();
+    assert_eq!(pooled.value, Some(0.5));
+    assert!(
+        pooled.interval.is_none() && pooled.standard_error.is_none(),
+        "{pooled:?}"
+    );
+}
+
 #[test]
 fn univariate_pooling_agrees_with_metafor() {
     let data = read("univariate.json");

@@ -988,6 +988,30 @@ fn clusters_are_commented() {
     assert!(said(&a, "so this method has no interval"), "{:?}", a.notes);
 }
 
+/// Three successes, a failure and a missing outcome: by hand the worst case is 3/5, the best 4/5, and the
+/// width of what lies between is 1/5. The region has limits, those of the two cases, and no estimate.
+#[test]
+fn the_region_of_missing_outcomes_is_apart_from_its_width() {
+    let a = run(
+        "missing-bounds",
+        vec![words("outcome", &["1", "1", "1", "0", ""])],
+        &[],
+    )
+    .unwrap();
+    near(a.number("uncertainty_width").unwrap().value, 0.2);
+    assert!(a.number("uncertainty_width").unwrap().interval.is_none());
+    let region = a.number("uncertainty_region").unwrap();
+    assert!(region.value.is_none());
+    let limits = |name: &str| a.number(name).unwrap().interval.unwrap();
+    assert_eq!(
+        region.interval.map(|i| (i.lower, i.upper)),
+        Some((
+            limits("proportion_worst_case").lower,
+            limits("proportion_best_case").upper
+        ))
+    );
+}
+
 /// The words of the command line, in capitals or not, are the words here.
 #[test]
 fn words_are_read_as_everywhere() {

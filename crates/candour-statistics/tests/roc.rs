@@ -946,6 +946,119 @@ fn an_operating_point_takes_what_is_given_or_refuses_it() {
     }
 }
 
+/// One positive: areas and their difference are counts of pairs, only the variance is missing. By hand:
+/// the first score exceeds 3 of 4 negatives, the second 1 of 4, the third 2 and a half.
+#[test]
+fn one_positive_has_areas_and_no_test() {
+    let truth = [true, false, false, false, false];
+    let columns = |scores: &[[f64; 5]], truth: &[bool]| {
+        let names = ["a", "b", "c"];
+        let mut all = vec![("truth", "truth", Column::Binary(truth.to_vec()))];
+        for (name, score) in names.into_iter().zip(scores) {
+            all.push(("score", name, Column::Real(score.to_vec())));
+        }
+        all
+    };
+    let scores = [
+        [4.0, 1.0, 2.0, 3.0, 5.0],
+        [2.0, 1.0, 3.0, 4.0, 5.0],
+        [3.0, 1.0, 2.0, 3.0, 4.0],
+    ];
+    let a = answer(
+        "roc-compare-paired",
+        &columns(&scores[..2], &truth),
+        &[("margin", "0.1")],
+    )
+    .unwrap();
+    for (name, expected) in [("difference", 0.5), ("auc_a", 0.75), ("auc_b", 0.25)] {
+        let n = a.number(name).unwrap();
+        assert_eq!(n.value, Some(expected), "{name}");
+        assert!(n.interval.is_none() && n.standard_error.is_none(), "{n:?}");
+        assert!(
+            n.not_estimable
+                .as_ref()
+                .unwrap()
+                .contains("two of each are needed"),
+            "{n:?}"
+        );
+    }
+    for name in ["z", "non_inferior"] {
+        assert!(a.number(name).unwrap().value.is_none(), "{name}");
+    }
+    let a = answer("roc-compare-paired", &columns(&scores, &truth), &[]).unwrap();
+    assert_eq!(a.number("auc_c").unwrap().value, Some(0.625));
+    assert_eq!(a.number("difference_a_c").unwrap().value, Some(0.125));
+    assert!(a.number("chi_squared").unwrap().value.is_none());
+    // One negative, which is the mirror.
+    let turned: Vec<bool> = truth.iter().map(|t| !t).collect();
+    let a = answer("roc-compare-paired", &columns(&scores[..2], &turned), &[]).unwrap();
+    assert_eq!(a.number("difference").unwrap().value, Some(-0.5));
+}
+
+/// Of 20 negatives 12 score 0 and 8 score 10; all positives score 5. A specificity of 0.9 needs a
+/// threshold above 5, unless 18 of 20 drawn negatives score 0: P(Binomial(20, 0.6) >= 18) = 0.0036
+/// (scipy 1.17.1, binom.sf(17, 20, 0.6)). So some replicates differ, but not 2.5% of them, and both
+/// percentiles are 0: an interval from 0 to 0 would claim certainty.
+#[test]
+fn coinciding_percentiles_are_no_interval() {
+    let truth: Vec<bool> = (0..26).map(|i| i < 6).collect();
+    let score: Vec<f64> = (0..26)
+        .map(|i| match i {
+            0..6 => 5.0,
+            6..18 => 0.0,
+            _ => 10.0,
+        })
+        .collect();
+    let cluster: Vec<String> = (0..26).map(|i| i.to_string()).collect();
+    let mut clustered = truth_score(&truth, &score);
+    clustered.push(("cluster", "patient", Column::Label(Labels::of(&cluster))));
+    let rule = [("rule", "fixed_specificity"), ("target", "0.9")];
+    let boot = [rule[0], rule[1], ("interval", "bootstrap")];
+    for (columns, settings) in [
+        (truth_score(&truth, &score), &boot[..]),
+        (clustered, &rule[..]),
+    ] {
+        let a = answer("roc-operating-point", &columns, settings).unwrap();
+        let n = a.number("sensitivity").unwrap();
+        assert_eq!(n.value, Some(0.0));
+        assert!(n.interval.is_none(), "{n:?}");
+        let why = n.not_estimable.as_ref().unwrap();
+        assert!(why.contains("no width"), "{why}");
+        assert!(
+            a.numbers
+                .iter()
+                .filter_map(|n| n.interval)
+                .all(|i| i.lower < i.upper)
+        );
+    }
+}
+
+/// Two of ten negatives lie above all positives, so the area at specificities from 0.9 is 0; in a tenth of
+/// the replicates (0.8^10) neither is drawn and it is more. The basic interval then ends at 0 and starts
+/// below, where no area lies: cut to the range it would be a point.
+#[test]
+fn an_interval_outside_the_range_is_none() {
+    let truth: Vec<bool> = (0..20).map(|i| i < 10).collect();
+    let score: Vec<f64> = (0..20)
+        .map(|i| match i {
+            0..10 => 5.0,
+            10..18 => 0.0,
+            _ => 10.0,
+        })
+        .collect();
+    let settings = [("from", "0.9"), ("to", "1"), ("bootstrap", "basic")];
+    let a = answer("roc-partial-auc", &truth_score(&truth, &score), &settings).unwrap();
+    let n = a.number("partial_auc").unwrap();
+    assert_eq!(n.value, Some(0.0));
+    assert!(n.interval.is_none(), "{n:?}");
+    assert!(
+        n.not_estimable
+            .as_ref()
+            .unwrap()
+            .contains("outside the possible range")
+    );
+}
+
 /// One positive among a hundred negatives: every replicate holds that one, which says nothing about
 /// others.
 #[test]

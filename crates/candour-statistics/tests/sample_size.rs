@@ -87,7 +87,18 @@ fn published_examples_come_out() {
         &[("sd", "3.3"), ("max_difference", "8")],
     )
     .unwrap();
-    assert_eq!(value(&a, "n"), 145.0);
+    assert_eq!(value(&a, "n_lu_2016"), 145.0);
+    // Documentation of MedCalc, sample size for Bland-Altman (after Lu et al. 2016): 83.
+    let a = run(
+        "size-bland-altman",
+        &[
+            ("mean", "0.001167"),
+            ("sd", "0.001129"),
+            ("max_difference", "0.004"),
+        ],
+    )
+    .unwrap();
+    assert_eq!(value(&a, "n"), 83.0);
     // R's help of power.prop.test: 0.50 against 0.75 with power 0.90 gives 76.7 in each group.
     let a = run(
         "size-two-proportions",
@@ -95,6 +106,37 @@ fn published_examples_come_out() {
     )
     .unwrap();
     assert!((value(&a, "n_first_unrounded") - 76.7).abs() < 0.05);
+}
+
+/// The power of limits of agreement is that of drawn studies, in which both limits' intervals lie inside.
+#[test]
+fn power_of_limits_is_that_of_drawn_studies() {
+    for (n, mean, sd, max) in [(30_u64, 0.0, 1.0, 3.2), (12, 0.7, 1.0, 4.0)] {
+        let mut random = Philox::new(7, n);
+        let rows = n as f64;
+        // scipy.stats.t.ppf(0.975, n - 1).
+        let t = if n == 30 {
+            2.045_229_642_132_703
+        } else {
+            2.200_985_160_091_639
+        };
+        let z: f64 = 1.959_963_984_540_054;
+        let half = t * (1.0 / rows + z * z / (2.0 * (rows - 1.0))).sqrt();
+        let draws = 100_000;
+        let inside = (0..draws)
+            .filter(|_| {
+                let x: Vec<f64> = (0..n).map(|_| mean + sd * random.normal()).collect();
+                let m = x.iter().sum::<f64>() / rows;
+                let s = (x.iter().map(|v| (v - m).powi(2)).sum::<f64>() / (rows - 1.0)).sqrt();
+                m + (z + half) * s <= max && m - (z + half) * s >= -max
+            })
+            .count();
+        let found = inside as f64 / f64::from(draws);
+        let power = sample_size::bland_altman_power(n, mean, sd, max, 0.95, 0.95);
+        // Four standard errors of the simulated share.
+        let error = (power * (1.0 - power) / f64::from(draws)).sqrt();
+        assert!((found - power).abs() < 4.0 * error, "{n}: {found}, {power}");
+    }
 }
 
 fn said(a: &Answer, words: &str) -> bool {

@@ -476,8 +476,30 @@ fn every_number_of_a_comparison_is_described_and_says_why_it_is_missing() {
                     n.name
                 );
             }
-            assert_eq!(got.notes.is_empty(), !(r.is_empty() || p.is_empty()));
+            let about = |words: &str| got.notes.iter().any(|n| n.contains(words));
+            assert_eq!(about("empty"), r.is_empty() || p.is_empty());
+            // Thin along x or y is no image, and a note says so; thin along z is one.
+            let [x, y, z] = r.dimensions();
+            for (axis, size) in [("x", x), ("y", y)] {
+                let thick = format!("one voxel thick along {axis}");
+                assert_eq!(about(&thick), size == 1 && z > 1, "{}", case["name"]);
+            }
         }
+    }
+}
+
+/// A plane stored along x or y says that it is compared as a volume.
+#[test]
+fn planes_along_x_or_y_are_said_to_be_volumes() {
+    for (dimensions, axis) in [([1, 4, 3], "x"), ([4, 1, 3], "y"), ([4, 3, 1], "")] {
+        let mask = Mask::new(dimensions, [1.0; 3], &[true; 12]).unwrap();
+        let notes = compare(&mask, &mask, &Options::default()).unwrap().notes;
+        assert_eq!(notes.len(), usize::from(!axis.is_empty()), "{notes:?}");
+        assert!(
+            notes
+                .iter()
+                .all(|n| n.contains(&format!("thick along {axis}:")))
+        );
     }
 }
 
@@ -603,6 +625,26 @@ fn labels(values: &[f64]) -> Column {
     Column::Label(Labels::of(
         &values.iter().map(f64::to_string).collect::<Vec<_>>(),
     ))
+}
+
+/// Clusters that are all alike show no spread, and a standard error of 0 is none: by hand each of four
+/// scans finds 1 of 2 lesions, and each of two patients has 1 of 2 cases below 0.5.
+#[test]
+fn clusters_all_alike_have_no_standard_error() {
+    let four = |v: f64| Column::Real(vec![v; 4]);
+    let counts = [("tp", four(1.0)), ("fp", four(1.0)), ("fn", four(1.0))];
+    let a = (LESION_DETECTION.run)(&sample(&LESION_DETECTION, &counts, &[])).unwrap();
+    assert_eq!(a.number("lesion_sensitivity").unwrap().value, Some(0.5));
+    let cases = [
+        ("value", Column::Real(vec![0.2, 0.7, 0.3, 0.9])),
+        ("cluster", labels(&[1.0, 1.0, 2.0, 2.0])),
+    ];
+    let entry = &SEGMENTATION_SUMMARY;
+    let b = (entry.run)(&sample(entry, &cases, &[("limit", "0.5")])).unwrap();
+    assert_eq!(b.number("share_below").unwrap().value, Some(0.5));
+    for number in a.numbers.iter().chain(&b.numbers) {
+        assert!(number.standard_error.is_none_or(|s| s > 0.0), "{number:?}");
+    }
 }
 
 #[test]

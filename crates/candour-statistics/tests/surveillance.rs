@@ -473,6 +473,109 @@ fn estimates_without_labels_agree() {
     }
 }
 
+/// A case without a recorded group is a group of its own, as in `subgroups` and `fairness`.
+#[test]
+fn overrides_without_a_group_are_counted_apart() {
+    let columns = vec![
+        ("overridden", Column::Binary(vec![true, false, true, true])),
+        (
+            "group",
+            Column::Label(Labels::of(&["nurse", "nurse", "", ""])),
+        ),
+    ];
+    let answer = run("override-rate", columns, &[]).unwrap();
+    for (name, expected, n) in [
+        ("override_rate", 0.75, 4),
+        ("override_rate_nurse", 0.5, 2),
+        ("override_rate_(not recorded)", 1.0, 2),
+    ] {
+        let number = answer.number(name).unwrap();
+        assert_eq!((number.value, number.n), (Some(expected), n));
+    }
+}
+
+/// A statistic on its limit does not signal, however the arithmetic rounds; one beyond it does.
+#[test]
+fn values_on_the_limit_do_not_signal() {
+    // The first value at target + K sd: the statistic is lambda K sd from the target, and so is its
+    // limit, K sd sqrt(lambda/(2 - lambda) (1 - (1 - lambda)^2)) = K sd lambda.
+    for lambda in [0.05, 0.1, 0.2, 0.3, 0.4, 0.7] {
+        for limit in [1.0, 2.0, 2.7, 3.0] {
+            for (target, sd) in [(0.0, 1.0), (0.0, 0.1), (100.0, 4.0)] {
+                let at = |k: f64| {
+                    let settings = Ewma {
+                        target,
+                        sd,
+                        lambda,
+                        limit,
+                        exact_limits: true,
+                    };
+                    let (chart, _) = ewma_chart(&[target + k * sd], settings).unwrap();
+                    chart.alarms.len()
+                };
+                assert_eq!(at(limit), 0, "{lambda} {limit} {target}");
+                assert_eq!(at(limit + 1e-9), 1, "{lambda} {limit} {target}");
+                assert_eq!(at(-limit), 0, "{lambda} {limit} {target}");
+            }
+        }
+    }
+    // Three steps of 0.8 - 0.7 make 0.3; four make more.
+    let cusum = |rows: usize, sign: f64| {
+        let settings = CusumSettings {
+            target: 0.0,
+            sd: 1.0,
+            k: 0.7,
+            h: 0.3,
+            headstart: 0.0,
+            restart: false,
+        };
+        let values = vec![0.8 * sign; rows];
+        tabular_cusum(&values, settings).unwrap().alarms
+    };
+    for sign in [1.0, -1.0] {
+        assert!(cusum(3, sign).is_empty());
+        assert_eq!(cusum(4, sign), [3]);
+    }
+    // A p-chart at 0.1 with 100 cases: 0.1 + L sqrt(0.1 0.9 / 100) = 0.1 + 0.03 L.
+    for (limit, events) in [
+        (1.0, 13),
+        (2.0, 16),
+        (3.0, 19),
+        (4.0, 22),
+        (1.0, 7),
+        (2.0, 4),
+    ] {
+        let chart = |events: u64| {
+            p_chart(&[events], &[100], Some(0.1), limit, false)
+                .unwrap()
+                .alarms
+        };
+        assert!(chart(events).is_empty(), "{limit}");
+        let beyond = if events > 10 { events + 1 } else { events - 1 };
+        assert_eq!(chart(beyond), [0], "{limit}");
+    }
+    // A Bernoulli CUSUM signals on its limit: three events weigh 3 ln(p1/p0), however it is typed.
+    for (p0, p1) in [(0.1, 0.2), (0.05, 0.15), (0.01, 0.03), (0.1, 0.7)] {
+        let h = f64::powi(p1 / p0, 3).ln();
+        let chart = bernoulli_cusum(&[true, true, true], p0, p1, h, false).unwrap();
+        assert_eq!(chart.alarms, [2], "{p0} {p1}");
+    }
+    // Page-Hinkley: 0, 1 from a mean of 0.5 deviates by 0.5 - 0.1, so U - min U = 0.4 exactly.
+    let page = |threshold: f64| {
+        let settings = PageHinkley {
+            min_instances: 1,
+            delta: 0.1,
+            threshold,
+            alpha: 1.0,
+            up: true,
+            down: false,
+        };
+        page_hinkley(&[0.0, 1.0], settings).unwrap().alarms
+    };
+    assert!(page(0.4).is_empty());
+    assert_eq!(page(0.4 - 1e-9), [1]);
+}
+
 #[test]
 fn designs_come_with_false_alarms_per_year() {
     let answer = run(

@@ -42,7 +42,7 @@ pub const SETTINGS: &[Setting] = &[
     },
     Setting {
         name: "surface",
-        what: "what the surface is: marching (elements with area, DeepMind's surface-distance) or border voxels by connectivity (MedPy and MetricsReloaded use faces)",
+        what: "what the surface is: marching (elements with area, DeepMind's surface-distance) or border voxels by connectivity (MedPy and MetricsReloaded use faces); one slice along z is an image with contours, a mask one voxel thick along x or y a volume",
         kind: SettingKind::Choice(&["marching", "voxel-faces", "voxel-edges", "voxel-corners"]),
         default: Some("marching"),
     },

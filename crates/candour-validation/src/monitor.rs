@@ -446,15 +446,16 @@ fn reading(
             settings.push(("target".into(), rate.to_string()));
         }
     }
-    let mut answer = match Sample::new(entry, columns, &settings).and_then(|s| (entry.run)(&s)) {
-        Ok(answer) => answer,
-        Err(StatisticsError::NotEstimable(reason)) => {
-            out.not_estimable = Some(reason);
-            out.unjudged = true;
-            return Ok(out);
-        }
-        Err(other) => return Err(wrong(other.to_string())),
-    };
+    let mut answer =
+        match Sample::new(entry, columns, &settings).and_then(|s| entry.answer(&s, &[])) {
+            Ok(answer) => answer,
+            Err(StatisticsError::NotEstimable(reason)) => {
+                out.not_estimable = Some(reason);
+                out.unjudged = true;
+                return Ok(out);
+            }
+            Err(other) => return Err(wrong(other.to_string())),
+        };
     let name = watch.number.as_deref().unwrap_or("alarms");
     let Some(found) = answer.number(name) else {
         out.not_estimable = Some(did_not_come(entry.id, name));

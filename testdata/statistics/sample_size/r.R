@@ -71,10 +71,15 @@ for (s in list(c(.8, .6, 2), c(.9, .75, 3), c(.5, 0, 2), c(.7, .5, 5))) {
   add("size-icc", list(icc = s[1], null = s[2], raters = s[3]), list(n_walter_unrounded = w, n_exact = min((2:500)[p >= .8]), power = p[ceiling(w) - 1]))
   add("size-icc", list(icc = s[1], null = s[2], raters = s[3], method = "precision", width = .2), list(n_unrounded = 1 + 8 * qnorm(.975)^2 * (1 - s[1])^2 * (1 + (s[3] - 1) * s[1])^2 / (s[3] * (s[3] - 1) * .04)))
 }
-for (s in list(c(.001167, .001129, .004, .8), c(0, 1, 2.5, .9), c(-.5, 2, 6, .8))) {
+for (s in list(c(.001167, .001129, .004, .8), c(0, 1, 2.5, .9), c(-.5, 2, 6, .8), c(0, 3.3, 8, .8), c(0, 1, 4, .9))) {
+  # Exact: over the mean, the chance that the standard deviation leaves room for both limits' intervals.
+  e <- function(n) { z <- qnorm(.975); k <- z + qt(.975, n - 1) * sqrt(1 / n + z^2 / (2 * (n - 1))); w <- s[2] / sqrt(n)
+    g <- function(x) dnorm((x - s[1]) / w) / w * pchisq((n - 1) * ((s[3] - abs(x)) / (k * s[2]))^2, n - 1)
+    b <- sort(unique(c(0, pmax(-s[3], pmin(s[3], c(-s[3], s[3], s[1] + w * seq(-10, 10)))))))
+    sum(sapply(seq_along(b)[-1], function(i) integrate(g, b[i - 1], b[i], rel.tol = 1e-12, stop.on.error = FALSE)$value)) }
   f <- function(n) { z <- qnorm(.975); se <- s[2] * sqrt(1 / n + z^2 / (2 * (n - 1))); t <- qt(.975, n - 1); suppressWarnings(1 - pt(t, n - 1, (s[3] - s[1] - z * s[2]) / se) - pt(t, n - 1, (s[3] + s[1] - z * s[2]) / se)) }
-  p <- sapply(2:2000, f); n <- min((2:2000)[p >= s[4]])
-  add("size-bland-altman", list(mean = s[1], sd = s[2], max_difference = s[3], power = s[4]), list(n = n, power = p[n - 1]))
+  p <- sapply(2:500, f); n <- min((2:500)[p >= s[4]]); q <- sapply(2:500, e); m <- min((2:500)[q >= s[4]])
+  add("size-bland-altman", list(mean = s[1], sd = s[2], max_difference = s[3], power = s[4]), list(n = m, power = q[m - 1], n_lu_2016 = n, power_lu_2016 = p[n - 1]))
   h <- function(n) qt(.975, n - 1) * s[2] * sqrt(1 / n + qnorm(.975)^2 / (2 * (n - 1)))
   add("size-bland-altman", list(sd = s[2], half_width = s[2] / 3), list(n = min((2:2000)[h(2:2000) <= s[2] / 3])))
 }

@@ -173,26 +173,26 @@ fn from_resamples(
     sample: &Sample,
 ) -> Result<Number, StatisticsError> {
     match method.of(estimate, &replicates, jackknife, sample.real("level")) {
-        Ok(interval) if interval.lower < interval.upper => {
+        Ok(interval) => {
             let values: Vec<f64> = replicates.into_iter().flatten().collect();
             Ok(number
                 .with_standard_error(variance(&values).sqrt())
                 .with_interval(interval, method.id()))
         }
-        Ok(_) => Ok(number.without_interval("every bootstrap replicate has the same value")),
         Err(StatisticsError::NotEstimable(reason)) => Ok(number.without_interval(reason)),
         Err(other) => Err(other),
     }
 }
 
-/// `number` with the interval, unless it has no width or is not finite.
+/// `number` with the interval, unless it has no width or neither limit is finite.
 fn with_interval_or_reason(
     number: Number,
     interval: Interval,
     method: &str,
     reason: &str,
 ) -> Number {
-    if interval.lower < interval.upper && interval.lower.is_finite() && interval.upper.is_finite() {
+    if interval.lower < interval.upper && (interval.lower.is_finite() || interval.upper.is_finite())
+    {
         number.with_interval(interval, method)
     } else {
         number.without_interval(reason)

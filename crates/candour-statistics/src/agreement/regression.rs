@@ -117,7 +117,7 @@ pub(super) const PASSING_BABLOK: Entry = Entry {
     id: "passing-bablok",
     group: Group::Agreement,
     title: "Passing-Bablok regression",
-    formula: "slopes S_ij of all pairs i < j, without pairs of identical points and without slopes of exactly -1; K = number of slopes below -1; slope = median shifted by K; interval: the M1 + K th and M2 + K th slope, M1 = round((N - C)/2), M2 = N - M1 + 1, C = z sqrt(n (n-1) (2n+5)/18); intercept = median(y - slope x), its limits from the slope's; linearity: largest cumulative sum over sqrt(L + 1) against Kolmogorov",
+    formula: "slopes S_ij of all pairs i < j, without pairs of identical points and without slopes of exactly -1; K = number of slopes below -1; slope = median shifted by K; interval: the M1 + K th and M2 + K th slope, M1 = round((N - C)/2), M2 = N - M1 + 1, C = z sqrt(n (n-1) (2n+5)/18); intercept = median(y - slope x), its limits from the slope's; a limit among infinite slopes is infinite (inf, -inf), the other stands; linearity: largest cumulative sum over sqrt(L + 1) against Kolmogorov",
     source: "Passing and Bablok 1983, J Clin Chem Clin Biochem 21:709",
     assumptions: "Positively correlated methods, linear relation, errors of any one shape with a constant ratio of spreads. A vertical pair has an infinite slope: its sign follows the pair (paper) or the correlation (default; does not depend on the order of rows). Up to 5000 pairs. Not estimable: fewer than three pairs, a constant method, or a middle slope that is infinite",
     compared_with: "independent definitions in R 4.2.2 and NumPy written from the paper",
@@ -459,8 +459,10 @@ pub fn deming(
     })
 }
 
-/// Passing and Bablok's line with its intervals, and the p-value of their linearity test. Vertical
-/// pairs: infinite with the sign of the pair (`by_pair`) or of the correlation.
+/// Passing and Bablok's line with its intervals, the p-value of their linearity test, and why the slope
+/// and the intercept have no interval where they have none. Vertical pairs: infinite with the sign of the
+/// pair (`by_pair`) or of the correlation. A limit of the slope that falls among them is infinite, and
+/// the intercept's is then that of ever steeper lines.
 ///
 /// # Errors
 /// Not estimable: fewer than three pairs, a constant method, too many points, a middle slope that is
@@ -470,7 +472,7 @@ pub fn passing_bablok(
     y: &[f64],
     by_pair: bool,
     level: f64,
-) -> Result<(Fit, f64), StatisticsError> {
+) -> Result<(Fit, f64, [&'static str; 2]), StatisticsError> {
     check_line(x, y, 3)?;
     check_size(x.len())?;
     let z = two_sided_z(level)?;
@@ -536,35 +538,37 @@ pub fn passing_bablok(
         ));
     }
     let middle = |b: f64| {
-        let mut rest: Vec<f64> = x.iter().zip(y).map(|(x, y)| y - b * x).collect();
+        // On an infinitely steep line a point at x = 0 keeps its intercept.
+        let mut rest: Vec<f64> = x
+            .iter()
+            .zip(y)
+            .map(|(x, y)| if *x == 0.0 { *y } else { y - b * x })
+            .collect();
         rest.sort_unstable_by(f64::total_cmp);
         median(&rest)
     };
     let intercept = middle(slope);
     let c = z * (n * (n - 1.0) * (2.0 * n + 5.0) / 18.0).sqrt();
     let m1 = ((count as f64 - c) / 2.0).round();
-    let (slope_interval, intercept_interval) = if m1 >= 1.0 {
+    let (lower, upper) = if m1 >= 1.0 {
         let m1 = m1 as usize;
-        let (lower, upper) = (at(m1 + below), at(count - m1 + 1 + below));
-        if lower.is_finite() && upper.is_finite() && lower < upper {
-            let (low, high) = (middle(upper), middle(lower));
-            (
-                Some(Interval {
-                    lower,
-                    upper,
-                    level,
-                }),
-                (low < high).then_some(Interval {
-                    lower: low,
-                    upper: high,
-                    level,
-                }),
-            )
-        } else {
-            (None, None)
-        }
+        (at(m1 + below), at(count - m1 + 1 + below))
     } else {
-        (None, None)
+        (f64::NAN, f64::NAN)
+    };
+    let slope_interval = one_limit_at_least(lower, upper, level);
+    let intercept_interval =
+        slope_interval.and_then(|i| one_limit_at_least(middle(i.upper), middle(i.lower), level));
+    let without = if slope_interval.is_some() {
+        [
+            "",
+            "the limits of the slope give the intercept no lower and upper limit: measured values on both sides of 0, below it, or all but equal",
+        ]
+    } else if lower.is_infinite() && upper.is_infinite() {
+        ["both limits of the slope are infinite: too many points share one value of the first method";
+            2]
+    } else {
+        [ON_ONE_LINE; 2]
     };
     let fit = Fit {
         slope,
@@ -574,7 +578,16 @@ pub fn passing_bablok(
         slope_standard_error: f64::NAN,
         intercept_standard_error: f64::NAN,
     };
-    Ok((fit, cusum_p_value(x, y, slope, intercept)))
+    Ok((fit, cusum_p_value(x, y, slope, intercept), without))
+}
+
+/// The interval, where its limits are in order and one of them is finite.
+fn one_limit_at_least(lower: f64, upper: f64, level: f64) -> Option<Interval> {
+    (lower < upper && (lower.is_finite() || upper.is_finite())).then_some(Interval {
+        lower,
+        upper,
+        level,
+    })
 }
 
 /// The cumulative-sum test of linearity of Passing and Bablok (1983).
@@ -850,8 +863,8 @@ struct LineOf<'a> {
     method: &'a str,
     rows: usize,
     cluster: Option<&'a [usize]>,
-    /// Why the formula may have no interval.
-    no_interval: &'a str,
+    /// Why the formula may have no interval of the slope and of the intercept.
+    no_interval: [&'a str; 2],
     /// Why the bootstrap is not done, where it is not.
     no_bootstrap: Option<String>,
 }
@@ -919,7 +932,8 @@ impl LineOf<'_> {
         Ok(both
             .into_iter()
             .zip(spreads)
-            .map(|(number, (interval, se))| match interval {
+            .zip(self.no_interval)
+            .map(|((number, (interval, se)), no_interval)| match interval {
                 Some(interval) => {
                     let number = with_interval_or_reason(
                         number,
@@ -933,7 +947,7 @@ impl LineOf<'_> {
                         number
                     }
                 }
-                None => number.without_interval(self.no_interval),
+                None => number.without_interval(no_interval),
             })
             .collect())
     }
@@ -982,7 +996,7 @@ fn run_linearity(sample: &Sample) -> Result<Answer, StatisticsError> {
         method,
         rows: n,
         cluster: kept.cluster.as_deref(),
-        no_interval: ON_ONE_LINE,
+        no_interval: [ON_ONE_LINE; 2],
         no_bootstrap: if robust {
             too_many_looks(sample, n)
         } else {
@@ -1117,11 +1131,11 @@ fn run_deming(sample: &Sample) -> Result<Answer, StatisticsError> {
         method: "jackknife.t",
         rows: x.len(),
         cluster: kept.cluster.as_deref(),
-        no_interval: if weighted && x.len() > MOST_POINTS {
+        no_interval: [if weighted && x.len() > MOST_POINTS {
             "the weighted jackknife fits anew without each pair and takes up to 5000 of them; set interval to percentile"
         } else {
             ON_ONE_LINE
-        },
+        }; 2],
         no_bootstrap: None,
     };
     let numbers = line.numbers(|| {
@@ -1139,7 +1153,7 @@ fn run_passing_bablok(sample: &Sample) -> Result<Answer, StatisticsError> {
     let kept = kept(sample, "first", "second")?;
     let (x, y) = (kept.first.as_slice(), kept.second.as_slice());
     let by_pair = sample.word("vertical") == "paper";
-    let (fit, p) = passing_bablok(x, y, by_pair, level)?;
+    let (fit, p, no_interval) = passing_bablok(x, y, by_pair, level)?;
     let line = LineOf {
         sample,
         fit,
@@ -1151,7 +1165,7 @@ fn run_passing_bablok(sample: &Sample) -> Result<Answer, StatisticsError> {
         method: "passing-bablok-1983",
         rows: x.len(),
         cluster: kept.cluster.as_deref(),
-        no_interval: ON_ONE_LINE,
+        no_interval,
         no_bootstrap: too_many_looks(sample, x.len()),
     };
     let mut numbers = line.numbers(|| passing_bablok_again(x, y, by_pair))?;

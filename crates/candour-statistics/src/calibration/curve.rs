@@ -296,7 +296,7 @@ fn run_curve(sample: &Sample) -> Result<Answer, StatisticsError> {
     curves.push(histogram(truth, probability, false));
 
     let mut notes = vec![format!(
-        "the band is a pointwise {level} percentile bootstrap band; nan marks ends that more than a tenth of the replicates do not reach"
+        "the band is a pointwise {level} percentile bootstrap band; nan marks ends that more than a tenth of the replicates do not reach, and places where the replicates agree"
     )];
     if matches!(
         smoother,

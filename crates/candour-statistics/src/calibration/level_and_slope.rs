@@ -3,7 +3,7 @@
 
 use nalgebra::{DMatrix, Matrix2, Vector2};
 
-use super::logistic::{LogisticFit, log_likelihood, logistic_regression};
+use super::logistic::{LogisticFit, log_likelihood, logistic, logistic_regression};
 use super::{
     AT_BOUNDS, AtBounds, CLIP, SANDWICH, attach, check, indicator, influence_error, inner, mean,
 };
@@ -152,9 +152,58 @@ pub fn profile_slope(
         level,
         |b| {
             let offset: Vec<f64> = logit.iter().map(|l| b * l).collect();
-            Ok(calibration_in_the_large(truth, &offset, None)?.log_likelihood)
+            let a = best_intercept(truth, &offset);
+            Ok(likelihood_at(truth, &offset, a, 1.0))
         },
     )
+}
+
+/// The intercept `a` of greatest likelihood beside a fixed part: the sum of expit(a + offset) is the
+/// number of positives k. Where steep slopes all but separate the classes, that sum is flat in `a` but
+/// for far tails, and Newton's method on the likelihood strays. So the sum is split: the k greatest
+/// offsets lack expit(-a - offset) of 1 each, the others have expit(a + offset) too much, and the
+/// logarithm of the ratio of both sums, which falls all the way, nearly in straight lines, is led to 0
+/// by Newton steps within a bracket. NaN with one class only.
+fn best_intercept(truth: &[bool], offset: &[f64]) -> f64 {
+    let positives = truth.iter().filter(|y| **y).count();
+    if positives == 0 || positives >= offset.len() {
+        return f64::NAN;
+    }
+    let mut falling = offset.to_vec();
+    falling.select_nth_unstable_by(positives, |a, b| b.total_cmp(a));
+    let (top, rest) = falling.split_at(positives);
+    let most = offset.iter().copied().fold(f64::NEG_INFINITY, f64::max);
+    let least = offset.iter().copied().fold(f64::INFINITY, f64::min);
+    // With all offsets alike at an end of their range, this is the intercept.
+    let odds = (top.len() as f64 / rest.len() as f64).ln();
+    let (mut low, mut high) = (odds - most, odds - least);
+    let sums = |values: &[f64], sign: f64, a: f64| {
+        values.iter().fold((0.0, 0.0), |(sum, slope), o| {
+            let p = logistic(sign * (a + o));
+            (sum + p, slope + p * (1.0 - p))
+        })
+    };
+    let mut a = f64::midpoint(low, high);
+    for _ in 0..200 {
+        let ((lack, lack_slope), (excess, excess_slope)) = (sums(top, -1.0, a), sums(rest, 1.0, a));
+        let value = lack.ln() - excess.ln();
+        if value > 0.0 {
+            low = a;
+        } else {
+            high = a;
+        }
+        let newton = a + value / (lack_slope / lack + excess_slope / excess);
+        let next = if low < newton && newton < high {
+            newton
+        } else {
+            f64::midpoint(low, high)
+        };
+        if (next - a).abs() <= 1e-14 * (1.0 + a.abs()) {
+            return next;
+        }
+        a = next;
+    }
+    a
 }
 
 /// Observed over expected events, O:E = (number of positives) / (sum of the probabilities).
@@ -302,7 +351,7 @@ const RATIO_INTERVAL: Setting = Setting {
 };
 
 const SOURCE: &str = "Cox 1958 Biometrika 45:562; Miller, Hui and Tierney 1991 Stat Med 10:1213; Van Calster et al. 2019 BMC Medicine 17:230; O:E: Debray et al. 2017 BMJ 356:i6460";
-const COMPARED: &str = "R 4.2 glm, anova (LR), uniroot on the deviance (profile); sandwich 3.0-2 vcovCL; rms 6.5-0 val.prob";
+const COMPARED: &str = "R 4.2 glm, anova (LR), uniroot on the deviance (profile; near separation, over optimize); sandwich 3.0-2 vcovCL; rms 6.5-0 val.prob";
 
 /// `calibration-in-the-large`.
 pub(super) const IN_THE_LARGE: Entry = Entry {

@@ -206,19 +206,7 @@ pub fn bootstrap_auc(
         BootstrapInterval::Bca => left_out(truth, &levels, cluster)?,
         _ => Vec::new(),
     };
-    spread_out(&values)?;
     method.of(value, &values, &jackknife, level)
-}
-
-/// Refuses replicates that are all the same, for their interval would have no width.
-pub(super) fn spread_out(values: &[Option<f64>]) -> Result<(), StatisticsError> {
-    let mut known = values.iter().flatten();
-    match known.next() {
-        Some(first) if known.all(|v| v == first) => Err(StatisticsError::not_estimable(format!(
-            "every replicate is {first}, so a bootstrap interval would have no width"
-        ))),
-        _ => Ok(()),
-    }
 }
 
 /// The area without each case, or without each cluster, from the components in O(n): leaving out

@@ -37,7 +37,7 @@ pub struct AreaDifference {
 pub struct PairedAreas {
     /// Area of each score.
     pub areas: Vec<f64>,
-    /// Their covariance matrix.
+    /// Their covariance matrix; empty where there are too few cases of a class for a variance.
     pub covariance: Vec<Vec<f64>>,
     /// For each pair (i, j), i < j, in lexicographic order, its difference or why there is no test.
     pub pairs: Vec<(usize, usize, Result<AreaDifference, StatisticsError>)>,
@@ -52,7 +52,8 @@ pub struct PairedAreas {
 /// are not adjusted for their number.
 ///
 /// # Errors
-/// Not estimable with fewer than two cases (or clusters) of a class; data error for columns of
+/// Not estimable without a case of each class; with one case (or cluster) of a class the areas stand, and
+/// every pair and the test of all hold the reason why they have no variance. Data error for columns of
 /// different length, fewer than two scores, or a score that is not a number; setting error for the level.
 pub fn paired_areas(
     truth: &[bool],
@@ -67,7 +68,22 @@ pub fn paired_areas(
         ));
     }
     let columns = Components::new(truth, scores)?;
-    let spread = columns.spread(cluster)?;
+    let spread = match columns.spread(cluster) {
+        Ok(spread) => spread,
+        Err(why @ StatisticsError::NotEstimable(_)) => {
+            let of = |i: usize| (i + 1..scores.len()).map(move |j| (i, j));
+            return Ok(PairedAreas {
+                areas: columns.areas,
+                covariance: Vec::new(),
+                pairs: (0..scores.len())
+                    .flat_map(of)
+                    .map(|(i, j)| (i, j, Err(why.clone())))
+                    .collect(),
+                overall: Err(why),
+            });
+        }
+        Err(other) => return Err(other),
+    };
     let areas: Vec<Contrast> = (0..scores.len()).map(|i| (i, None)).collect();
     let covariance = spread.covariance(&areas);
     let at = |i: usize, j: usize| {
@@ -317,7 +333,7 @@ pub(super) const PAIRED: Entry = Entry {
     title: "Areas of two or more scores on the same cases",
     formula: "z = (A1 - A2)/sqrt(S11 + S22 - 2 S12), S by DeLong, with clusters by Obuchowski; all scores: (L A)'(L S L')^-1 (L A), chi-squared with k - 1 degrees of freedom. With a margin d: non-inferior when (A1 - A2 + d)/se exceeds the one-sided quantile of (1 - level)/2, then superior; equivalent by two one-sided tests",
     source: "DeLong, DeLong and Clarke-Pearson 1988, Biometrics 44:837; Obuchowski 1997, Biometrics 53:567; Liu et al. 2006, Stat Med 25:1219; Schuirmann 1987",
-    assumptions: "The same cases were scored by every test; cases (or clusters) are independent. The first column is the new test, the second the reference: differences are new less reference. The margin was fixed before the data were opened. Scores that rank the cases alike have no test; where one area has variance 0 (perfect separation) no claim is made. p-values of pairs are not adjusted",
+    assumptions: "The same cases were scored by every test; cases (or clusters) are independent. The first column is the new test, the second the reference: differences are new less reference. The margin was fixed before the data were opened. With one case (or cluster) of a class areas and differences are given without interval and test. Scores that rank the cases alike have no test; where one area has variance 0 (perfect separation) no claim is made. p-values of pairs are not adjusted",
     compared_with: "pROC 1.18.0 (roc.test, ci, cov); MLstatkit 0.1.91; definitions in O(n^2) in R 4.2",
     roles: &[TRUTH, SCORES, CLUSTER],
     settings: &[LEVEL, MARGIN],
@@ -510,20 +526,17 @@ fn run_paired(sample: &Sample) -> Result<Answer, StatisticsError> {
         }
     }
     for (i, value) in found.areas.iter().enumerate() {
-        let variance = found
-            .covariance
-            .get(i)
-            .and_then(|r| r.get(i))
-            .copied()
-            .unwrap_or(f64::NAN);
-        answer.numbers.push(area_number(
-            format!("auc_{}", name(i)),
-            *value,
-            variance,
-            level,
-            method,
-            n,
-        )?);
+        let variance = found.covariance.get(i).and_then(|r| r.get(i)).copied();
+        let name = format!("auc_{}", name(i));
+        answer.numbers.push(match (variance, &found.overall) {
+            // Without a covariance nothing has a test, all for the one reason.
+            (None, Err(why)) => {
+                Number::plain(name, "auc.mann-whitney", *value, n).without_interval(reason(why)?)
+            }
+            (variance, _) => {
+                area_number(name, *value, variance.unwrap_or(f64::NAN), level, method, n)?
+            }
+        });
     }
     answer.tables.push(Table {
         name: "differences".into(),

@@ -179,8 +179,8 @@ fn run_auc(sample: &Sample) -> Result<Answer, StatisticsError> {
                 sample.whole("seed"),
                 level,
             )
-            .map(|i| {
-                let (i, clipped) = clip(i, 0.0, 1.0);
+            .and_then(|i| clip(i, 0.0, 1.0))
+            .map(|(i, clipped)| {
                 clip_note(&mut answer, clipped);
                 (
                     i,
@@ -307,14 +307,21 @@ fn run_auc(sample: &Sample) -> Result<Answer, StatisticsError> {
     Ok(answer)
 }
 
-/// An interval cut to a range, and whether that changed it.
-fn clip(interval: Interval, least: f64, most: f64) -> (Interval, bool) {
+/// An interval cut to a range, and whether that changed it; not estimable where it lies wholly outside, so
+/// that nothing but an end of the range would be left.
+fn clip(interval: Interval, least: f64, most: f64) -> Result<(Interval, bool), StatisticsError> {
     let cut = Interval {
         lower: interval.lower.clamp(least, most),
         upper: interval.upper.clamp(least, most),
         ..interval
     };
-    (cut, cut != interval)
+    if cut.lower < cut.upper {
+        Ok((cut, cut != interval))
+    } else {
+        Err(StatisticsError::not_estimable(format!(
+            "the whole interval lies outside the possible range, from {least} to {most}"
+        )))
+    }
 }
 
 /// A note when `bootstrap` was set and the interval is no bootstrap.

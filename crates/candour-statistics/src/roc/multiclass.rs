@@ -644,12 +644,11 @@ fn intervals<const K: usize>(
         .enumerate()
         .map(|(k, value)| {
             let own = column(&replicates, k);
-            let made = super::area::spread_out(&own).and_then(|()| {
-                method.of(*value, &own, &column(&jackknife, k), sample.real("level"))
-            });
+            let made = method
+                .of(*value, &own, &column(&jackknife, k), sample.real("level"))
+                .and_then(|interval| super::clip(interval, 0.0, 1.0));
             match made {
-                Ok(interval) => {
-                    let (interval, cut) = super::clip(interval, 0.0, 1.0);
+                Ok((interval, cut)) => {
                     clipped |= cut;
                     Ok(Ok((interval, method.id())))
                 }

@@ -77,7 +77,6 @@ pub(super) fn replicated(
     crate::distribution::two_sided_z(bootstrap.level)?;
     let units = levels.resampling(truth, bootstrap.cluster)?;
     let values = units.replicates(levels, bootstrap.seed, bootstrap.replicates, &statistic);
-    super::area::spread_out(&values)?;
     let jackknife = match method {
         BootstrapInterval::Bca if units.units() > 20_000 => {
             return Err(StatisticsError::not_estimable(
@@ -188,23 +187,24 @@ fn run(sample: &Sample) -> Result<Answer, StatisticsError> {
     } else {
         (0.0, width)
     };
-    answer.numbers.push(match interval {
-        Ok(i) => {
-            let (i, clipped) = clip(i, lowest, highest);
-            if clipped {
-                answer.notes.push(format!(
-                    "a limit lay outside {} to {} and was clipped; percentile stays inside",
-                    digits(lowest),
-                    digits(highest)
-                ));
+    answer
+        .numbers
+        .push(match interval.and_then(|i| clip(i, lowest, highest)) {
+            Ok((i, clipped)) => {
+                if clipped {
+                    answer.notes.push(format!(
+                        "a limit lay outside {} to {} and was clipped; percentile stays inside",
+                        digits(lowest),
+                        digits(highest)
+                    ));
+                }
+                number.with_interval(i, method.id())
             }
-            number.with_interval(i, method.id())
-        }
-        Err(StatisticsError::NotEstimable(why)) => {
-            number.without_interval(format!("{why}; {NO_WIDTH}"))
-        }
-        Err(other) => return Err(other),
-    });
+            Err(StatisticsError::NotEstimable(why)) => {
+                number.without_interval(format!("{why}; {NO_WIDTH}"))
+            }
+            Err(other) => return Err(other),
+        });
     answer
         .numbers
         .push(Number::plain("greatest", "width-of-range", width, n));

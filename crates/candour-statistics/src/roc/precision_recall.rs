@@ -155,9 +155,9 @@ fn run(sample: &Sample) -> Result<Answer, StatisticsError> {
         )
         .map(|i| (i, method.id()))
     };
+    let made = made.and_then(|(interval, method)| Ok((clip(interval, 0.0, 1.0)?, method)));
     answer.numbers.push(match made {
-        Ok((interval, method)) => {
-            let (interval, clipped) = clip(interval, 0.0, 1.0);
+        Ok(((interval, clipped), method)) => {
             if clipped {
                 answer.notes.push(
                     "a limit lay outside [0, 1] and was clipped; percentile stays inside".into(),

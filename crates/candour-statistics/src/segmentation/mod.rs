@@ -4,7 +4,8 @@
 //! [`compare`] gives every number of one case at once; [`MASK_METRICS`] says what each means. Rival
 //! definitions are settings, and each number carries its own definition: surfaces by marching cubes
 //! (DeepMind) or by border voxels (MedPy, MetricsReloaded), percentiles of each direction or pooled,
-//! both masks empty worth 1 or nothing. Distances of an empty mask are not estimable, never 0.
+//! both masks empty worth 1 or nothing. Distances of an empty mask are not estimable, never 0. Masks of
+//! one slice along z are images; masks one voxel thick along x or y are volumes, and a note says so.
 
 mod components;
 mod contour;
@@ -157,6 +158,15 @@ pub fn compare(
         (0, _) => notes.push("the reference is empty and the prediction is not: overlaps are 0, distances not estimable".into()),
         (_, 0) => notes.push("the prediction is empty and the reference is not: overlaps are 0, distances not estimable".into()),
         _ => {}
+    }
+    if !reference.is_flat() {
+        for (axis, size) in ["x", "y"].into_iter().zip(reference.dimensions()) {
+            if size == 1 {
+                notes.push(format!(
+                    "the masks are one voxel thick along {axis}: only masks of one slice along z are compared as images, so these count as a volume, whose every voxel lies on its surface; turn the image so that it lies in x and y"
+                ));
+            }
+        }
     }
     Ok(Comparison {
         overlap,

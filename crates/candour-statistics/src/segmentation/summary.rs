@@ -397,10 +397,7 @@ fn bootstrapped(
         return Ok(number);
     };
     match interval.of(estimate, replicates, jackknife, level) {
-        Ok(limits) if limits.lower < limits.upper => {
-            Ok(number.with_interval(limits, interval.id()))
-        }
-        Ok(_) => Ok(number.without_interval("the replicates show no spread")),
+        Ok(limits) => Ok(number.with_interval(limits, interval.id())),
         Err(StatisticsError::NotEstimable(reason)) => Ok(number.without_interval(reason)),
         Err(other) => Err(other),
     }

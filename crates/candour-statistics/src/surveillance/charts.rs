@@ -15,6 +15,25 @@ pub struct Chart {
     pub alarms: Vec<usize>,
 }
 
+/// Whether a statistic lies beyond its limit, by more than the rounding of its recursion. A value on the
+/// limit does not signal; computed, it may lie a few units in the last place to either side. Each step
+/// rounds by half a unit in the last place of what it adds up, which is no larger than `scale` or the
+/// limit; 64 units leave room for a hundred steps, and are far below any difference that data show.
+pub(super) fn beyond(statistic: f64, limit: f64, scale: f64) -> bool {
+    statistic - limit > rounding(limit, scale)
+}
+
+/// Whether a statistic reaches its limit, up to the rounding of its recursion: for charts that signal on
+/// the limit too.
+fn reaches(statistic: f64, limit: f64, scale: f64) -> bool {
+    statistic > 0.0 && statistic - limit >= -rounding(limit, scale)
+}
+
+fn rounding(limit: f64, scale: f64) -> f64 {
+    let scale = if scale.is_finite() { scale.abs() } else { 0.0 };
+    64.0 * f64::EPSILON * limit.abs().max(scale)
+}
+
 /// Settings of a tabular CUSUM.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct CusumSettings {
@@ -59,7 +78,7 @@ pub fn tabular_cusum(values: &[f64], settings: CusumSettings) -> Result<Chart, S
         down = (down - z - settings.k).max(0.0);
         chart.upper.push(up);
         chart.lower.push(down);
-        if up > settings.h || down > settings.h {
+        if beyond(up.max(down), settings.h, z) {
             chart.alarms.push(at);
             if settings.restart {
                 (up, down) = (settings.headstart, settings.headstart);
@@ -181,7 +200,7 @@ fn one_sided(
     for (at, weight) in weights.enumerate() {
         sum = (sum + weight).max(0.0);
         chart.upper.push(sum);
-        if sum >= h {
+        if reaches(sum, h, weight) {
             chart.alarms.push(at);
             if restart {
                 sum = 0.0;
@@ -251,7 +270,7 @@ pub fn ewma_chart(values: &[f64], settings: Ewma) -> Result<(Chart, Vec<f64>), S
         let width = limit * sd * (lambda / (2.0 - lambda) * share).sqrt();
         chart.upper.push(z);
         widths.push(width);
-        if (z - target).abs() > width {
+        if beyond((z - target).abs(), width, target) {
             chart.alarms.push(at);
         }
     }
@@ -330,7 +349,7 @@ pub fn p_chart(
                 .map_or(1.0, |x| 1.0 - binomial_cdf(x, *n, centre));
             above <= tail || binomial_cdf(*x, *n, centre) <= tail
         } else {
-            share > centre + half || share < centre - half
+            beyond((share - centre).abs(), half, centre)
         };
         if beyond {
             chart.alarms.push(at);
@@ -392,11 +411,11 @@ pub fn sprt(
     for event in events {
         sum += if *event { yes } else { no };
         path.push(sum);
-        if sum >= upper {
+        if reaches(sum, upper, yes) {
             outcome = SprtOutcome::AcceptP1;
             break;
         }
-        if sum <= lower {
+        if reaches(-sum, -lower, yes) {
             outcome = SprtOutcome::AcceptP0;
             break;
         }
@@ -786,7 +805,7 @@ pub(super) const P1: Setting = Setting {
     default: None,
 };
 
-const SERIES_ASSUMPTION: &str = "Rows are in the order of time and independent while in control. A chart in control signals too, once in its average run length: see arl-cusum and arl-ewma.";
+const SERIES_ASSUMPTION: &str = "Rows are in the order of time and independent while in control. A chart in control signals too, once in its average run length: see arl-cusum and arl-ewma. Statistics are compared with their limits up to rounding (64 units in the last place).";
 
 /// CUSUM.
 pub(super) const CUSUM: Entry = Entry {
@@ -949,7 +968,7 @@ pub(super) const P_CHART: Entry = Entry {
     title: "Shewhart p-chart",
     formula: "limits centre +- L sqrt(centre (1 - centre)/n); binomial rule: signal where a binomial tail is at most the normal tail of L",
     source: "Shewhart 1931; Montgomery",
-    assumptions: "One row a period (week, month), in the order of time; cases independent.",
+    assumptions: "One row a period (week, month), in the order of time; cases independent. A share on a limit, up to rounding, does not signal.",
     compared_with: "NumPy 2, SciPy 1.17 binom (testdata/statistics/surveillance)",
     roles: &[
         Role {

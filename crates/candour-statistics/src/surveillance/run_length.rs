@@ -444,7 +444,7 @@ fn normal_below(x: f64) -> f64 {
 }
 
 /// Gauss-Legendre nodes and weights on [a, b], by Newton steps on the Legendre polynomial.
-fn gauss_legendre(n: usize, a: f64, b: f64) -> (Vec<f64>, Vec<f64>) {
+pub(crate) fn gauss_legendre(n: usize, a: f64, b: f64) -> (Vec<f64>, Vec<f64>) {
     let (mut x, mut w) = (vec![0.0; n], vec![0.0; n]);
     let (middle, half) = (f64::midpoint(a, b), (b - a) / 2.0);
     for i in 0..n.div_ceil(2) {

@@ -3,7 +3,7 @@
 use crate::catalogue::{Entry, Group, Sample, Setting, SettingKind};
 use crate::number::{Answer, Number, StatisticsError};
 
-use super::charts::{Chart, SERIES, alarm_numbers, alarm_table, control};
+use super::charts::{Chart, SERIES, alarm_numbers, alarm_table, beyond, control};
 
 /// Settings of the Page-Hinkley test, named as in river.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -25,7 +25,7 @@ pub struct PageHinkley {
 /// Page-Hinkley test as river's `drift.PageHinkley`: with m the running mean, U = alpha U + x - m -
 /// delta and D = alpha D + x - m + delta; a signal where U - min U or max D - D exceeds the threshold,
 /// from `min_instances` values on; everything starts anew after a signal. As in river the largest D
-/// starts at -1. The chart's statistics are U - min U (upper) and max D - D (lower).
+/// starts at -1; unlike there a statistic that exceeds the threshold by rounding only does not signal. The chart's statistics are U - min U (upper) and max D - D (lower).
 ///
 /// # Errors
 /// When a value is not finite.
@@ -44,9 +44,9 @@ pub fn page_hinkley(values: &[f64], settings: PageHinkley) -> Result<Chart, Stat
         most = most.max(down);
         increase.push(up - least);
         decrease.push(most - down);
-        let beyond = (settings.up && up - least > settings.threshold)
-            || (settings.down && most - down > settings.threshold);
-        if count >= settings.min_instances && beyond {
+        let over = |statistic: f64| beyond(statistic, settings.threshold, *value);
+        let signal = (settings.up && over(up - least)) || (settings.down && over(most - down));
+        if count >= settings.min_instances && signal {
             alarms.push(at);
             (count, mean) = (0, 0.0);
             (up, down, least, most) = (0.0, 0.0, f64::INFINITY, -1.0);

@@ -127,10 +127,7 @@ fn run_performance(sample: &Sample) -> Result<Answer, StatisticsError> {
                 let number = Number::plain(full, definition, value, n);
                 let values: Vec<Option<f64>> = draws.iter().map(part).collect();
                 match BootstrapInterval::Percentile.of(value, &values, &[], level) {
-                    Ok(i) if i.lower < i.upper => number.with_interval(i, "label-draws.percentile"),
-                    Ok(_) => {
-                        number.without_interval("the probabilities leave no doubt about any label")
-                    }
+                    Ok(i) => number.with_interval(i, "label-draws.percentile"),
                     Err(reason) => number.without_interval(reason.to_string()),
                 }
             }
@@ -167,10 +164,10 @@ fn run_override(sample: &Sample) -> Result<Answer, StatisticsError> {
     let mut numbers = vec![number("override_rate".into(), overridden)?];
     let mut answer = Answer::default();
     if let Some(groups) = sample.labels("group") {
-        let codes = groups.complete();
+        let (codes, names) = crate::subgroup::level_names(groups);
         let mut forest = Curve::line(Figure::Forest, "override rate", Vec::new(), Vec::new());
         let mut rows = Vec::new();
-        for (code, name) in groups.names.iter().enumerate() {
+        for (code, name) in names.iter().enumerate() {
             let of_group: Vec<bool> = overridden
                 .iter()
                 .zip(&codes)
@@ -261,10 +258,10 @@ pub(super) const OVERRIDE: Entry = Entry {
         },
         Role {
             name: "group",
-            what: "group of users: profession, experience, site",
+            what: "group of users: profession, experience, site; an empty cell is the group `(not recorded)`",
             kind: Kind::Label,
             need: Need::Optional,
-            missing: false,
+            missing: true,
         },
     ],
     settings: &[LEVEL],
