@@ -1375,8 +1375,7 @@ pub(crate) fn means(word: &str, cell: &str) -> bool {
 /// A number as files write it. Rust also reads `nan` and `infinity`; of these only the infinities of
 /// scores are numbers here, and digits that overflow into one are none.
 pub(crate) fn number(text: &str) -> Option<f64> {
-    let digits = text.bytes().any(|b| b.is_ascii_digit());
-    text.parse::<f64>()
-        .ok()
-        .filter(|v| !v.is_nan() && !(digits && v.is_infinite()))
+    let value = text.parse::<f64>().ok().filter(|v| !v.is_nan())?;
+    let overflown = value.is_infinite() && text.bytes().any(|b| b.is_ascii_digit());
+    (!overflown).then_some(value)
 }
