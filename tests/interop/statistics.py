@@ -372,7 +372,7 @@ for file, columns in files.items():
     if 1 in (got["auc_x"], got["auc_y"]):  # DeLong's variance of a perfect area is 0 and says nothing: refused
         holds("pROC", "areas in two groups, one perfect: no p-value", got["p_value"] is None)
     else:
-        same("pROC", "areas in two groups: D, degrees of freedom, p", [got["d"], got["degrees_of_freedom"], got["p_value"]], [r["unpaired_d"], r["unpaired_df"], r["unpaired_p"]])
+        same("pROC", "areas in two groups: D, degrees of freedom, p", [got["d"], got["df"], got["p_value"]], [r["unpaired_d"], r["unpaired_df"], r["unpaired_p"]])
     for focus in ("specificity", "sensitivity"):
         wide = dict(focus=focus, replicates=100)
         same("pROC", f"partial area by {focus}, raw and corrected (McClish)", [ours("roc-partial-auc", file, to=1, corrected=c, **{"from": 0.75}, **wide)["partial_auc"] for c in ("false", "true")], [r[f"partial_{focus}"], r[f"corrected_{focus}"]])

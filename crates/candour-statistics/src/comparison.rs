@@ -1220,7 +1220,7 @@ fn margin_numbers(
     let met = matches!(&p, Ok(p) if *p <= alpha);
     answer
         .numbers
-        .push(claim(p.clone(), "noninferior", definition, alpha, n)?);
+        .push(claim(p.clone(), "non_inferior", definition, alpha, n)?);
     answer.numbers.push(plain_or_none("z", definition, n, z)?);
     answer.numbers.push(plain_or_none(
         "p_value",
@@ -1239,13 +1239,13 @@ fn margin_numbers(
         .numbers
         .push(claim(superior, "superior", &closed, alpha, n)?);
     answer.numbers.push(plain_or_none(
-        "z_superiority",
+        "superiority_z",
         &format!("{definition}.margin-0"),
         n,
         z0,
     )?);
     answer.numbers.push(plain_or_none(
-        "p_value_superiority",
+        "superiority_p_value",
         &format!("{definition}.margin-0.one-sided"),
         n,
         p0,
@@ -2120,12 +2120,12 @@ pub const ENTRIES: &[Entry] = &[
         ],
         numbers: &[
             "difference",
-            "noninferior",
+            "non_inferior",
             "z",
             "p_value",
             "superior",
-            "z_superiority",
-            "p_value_superiority",
+            "superiority_z",
+            "superiority_p_value",
             "proportion",
             "proportion_reference",
         ],
@@ -2279,13 +2279,13 @@ pub const ENTRIES: &[Entry] = &[
         ],
         numbers: &[
             "difference",
-            "noninferior",
+            "non_inferior",
             "equivalent",
             "z",
             "p_value",
             "superior",
-            "z_superiority",
-            "p_value_superiority",
+            "superiority_z",
+            "superiority_p_value",
             "p_value_lower",
             "p_value_upper",
             "proportion_first",

@@ -1926,9 +1926,9 @@ fn run_compare(sample: &Sample) -> Result<Answer, StatisticsError> {
     match &test {
         Some(test) => numbers.extend([
             Number::plain("p_value", format!("{id}.f-test"), test.p, components.units),
-            Number::plain("f", id, test.f, components.units),
-            Number::plain("df1", id, test.df1, components.units),
-            Number::plain("df2", id, test.df2, components.units),
+            Number::plain("f_statistic", id, test.f, components.units),
+            Number::plain("df_numerator", id, test.df1, components.units),
+            Number::plain("df_denominator", id, test.df2, components.units),
         ]),
         None => numbers.push(Number::none(
             "p_value",
@@ -2171,9 +2171,9 @@ pub const ENTRIES: &[Entry] = &[
             "difference",
             "difference_{test}_{test}",
             "p_value",
-            "f",
-            "df1",
-            "df2",
+            "f_statistic",
+            "df_numerator",
+            "df_denominator",
             "wafroc_{test}",
             "wafroc1_{test}",
             "afroc_{test}",

@@ -152,8 +152,8 @@ pub const ENTRIES: &[Entry] = &[
             "i2_percent_specificity",
             "between_site_covariance",
             "correlation",
-            "positive_likelihood_ratio",
-            "negative_likelihood_ratio",
+            "lr_positive",
+            "lr_negative",
             "diagnostic_odds_ratio",
             "hsroc_accuracy",
             "hsroc_threshold",
@@ -1429,13 +1429,8 @@ fn summary_point(
     // Delta method on the log scale: d ln(Se)/da = 1 - Se, d ln(1 - Sp)/db = -Sp, and so on.
     let (se, sp) = (expit(a), expit(b));
     for (name, value, da, db) in [
-        ("positive_likelihood_ratio", se / (1.0 - sp), 1.0 - se, sp),
-        (
-            "negative_likelihood_ratio",
-            (1.0 - se) / sp,
-            -se,
-            -(1.0 - sp),
-        ),
+        ("lr_positive", se / (1.0 - sp), 1.0 - se, sp),
+        ("lr_negative", (1.0 - se) / sp, -se, -(1.0 - sp)),
         ("diagnostic_odds_ratio", (a + b).exp(), 1.0, 1.0),
     ] {
         let v = da * da * va + 2.0 * da * db * vab + db * db * vb;

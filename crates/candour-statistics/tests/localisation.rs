@@ -223,15 +223,23 @@ fn comparison_agrees_with_the_definition() {
                 of_kind["lower"].as_f64().unwrap(),
                 "lower",
             );
-            for name in ["f", "p_value", "df1"] {
+            for (name, theirs) in [
+                ("f_statistic", "f"),
+                ("p_value", "p_value"),
+                ("df_numerator", "df1"),
+            ] {
                 close(
                     answer.number(name).unwrap().value.unwrap(),
-                    of_kind[name].as_f64().unwrap(),
+                    of_kind[theirs].as_f64().unwrap(),
                     name,
                 );
             }
             if let Some(df2) = of_kind["df2"].as_f64() {
-                close(answer.number("df2").unwrap().value.unwrap(), df2, "df2");
+                close(
+                    answer.number("df_denominator").unwrap().value.unwrap(),
+                    df2,
+                    "df2",
+                );
             }
             for name in ["variance", "covariance_1", "covariance_2", "covariance_3"] {
                 close(

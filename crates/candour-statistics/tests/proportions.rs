@@ -828,7 +828,7 @@ fn agreement_without_discordant_pairs_has_no_zero_width() {
     .unwrap();
     assert!(a.number("difference").unwrap().interval.is_none());
     // Superiority has no test here, so it is neither shown nor refuted.
-    assert!(a.number("z_superiority").unwrap().value.is_none());
+    assert!(a.number("superiority_z").unwrap().value.is_none());
     let superior = a.number("superior").unwrap();
     assert!(
         superior.value.is_none() && superior.not_estimable.is_some(),

@@ -59,7 +59,7 @@ pub(super) const REPEATABILITY: Entry = Entry {
         "repeatability_coefficient_percent_log",
         "change_percent_upper",
         "change_percent_lower",
-        "degrees_of_freedom",
+        "df",
         "mean",
         "reproducibility_coefficient",
         "reproducibility_coefficient_percent",
@@ -402,7 +402,7 @@ fn run_repeatability(sample: &Sample) -> Result<Answer, StatisticsError> {
     if let Ok(w) = &within {
         answer
             .numbers
-            .push(Number::plain("degrees_of_freedom", "sum(m - 1)", w.df, n));
+            .push(Number::plain("df", "sum(m - 1)", w.df, n));
     }
     answer
         .numbers

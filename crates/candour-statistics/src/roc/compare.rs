@@ -342,7 +342,7 @@ pub(super) const PAIRED: Entry = Entry {
         "difference",
         "difference_{score}_{score}",
         "chi_squared",
-        "degrees_of_freedom",
+        "df",
         "z",
         "z_{score}_{score}",
         "p_value",
@@ -402,7 +402,7 @@ fn run_paired(sample: &Sample) -> Result<Answer, StatisticsError> {
         match &found.overall {
             Ok((chi, df, p)) => answer.numbers.extend([
                 Number::plain("chi_squared", "all-equal.wald", *chi, n),
-                Number::plain("degrees_of_freedom", "scores-less-one", *df as f64, n),
+                Number::plain("df", "scores-less-one", *df as f64, n),
                 Number::plain("p_value", "chi-squared", *p, n),
             ]),
             Err(why) => answer.numbers.push(Number::none(
@@ -699,7 +699,7 @@ pub(super) const UNPAIRED: Entry = Entry {
     numbers: &[
         "difference",
         "d",
-        "degrees_of_freedom",
+        "df",
         "p_value",
         "p_value_normal",
         "non_inferiority_p_value",
@@ -831,12 +831,7 @@ fn run_unpaired(sample: &Sample) -> Result<Answer, StatisticsError> {
                         ),
                     ),
                 Number::plain("d", "wald", found.d, n),
-                Number::plain(
-                    "degrees_of_freedom",
-                    "satterthwaite",
-                    found.degrees_of_freedom,
-                    n,
-                ),
+                Number::plain("df", "satterthwaite", found.degrees_of_freedom, n),
                 Number::plain("p_value", "t-satterthwaite.two-sided", found.p_value, n),
                 Number::plain("p_value_normal", "normal.two-sided", found.p_normal, n),
             ]);

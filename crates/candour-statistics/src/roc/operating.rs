@@ -327,7 +327,7 @@ pub(super) const ENTRY: Entry = Entry {
         "sensitivity",
         "specificity",
         "threshold",
-        "youden_index",
+        "youden",
         "sensitivity_at_specificity",
         "specificity_at_sensitivity",
         "true_positives",
@@ -452,7 +452,7 @@ fn run(sample: &Sample) -> Result<Answer, StatisticsError> {
         m + n,
     ));
     answer.numbers.push(Number::plain(
-        "youden_index",
+        "youden",
         "se-plus-sp-less-one",
         point.sensitivity() + point.specificity() - 1.0,
         m + n,
