@@ -7,7 +7,9 @@
     clippy::print_stdout
 )]
 
-use candour_statistics::catalogue::{Column, Labels, Sample};
+mod common;
+
+use candour_statistics::catalogue::{Column, Labels};
 use candour_statistics::fairness::*;
 use candour_statistics::random::Philox;
 use candour_statistics::{Answer, Cell, StatisticsError};
@@ -23,16 +25,7 @@ fn list(v: &Value) -> Vec<f64> {
 }
 
 fn run(columns: Vec<(&str, Column)>, settings: &[(&str, &str)]) -> Result<Answer, StatisticsError> {
-    let entry = &ENTRIES[0];
-    let columns = columns
-        .into_iter()
-        .map(|(r, c)| (r.to_owned(), r.to_owned(), c))
-        .collect();
-    let settings: Vec<(String, String)> = settings
-        .iter()
-        .map(|(n, v)| ((*n).to_owned(), (*v).to_owned()))
-        .collect();
-    entry.answer(&Sample::new(entry, columns, &settings)?, &[])
+    common::run("fairness", columns, settings)
 }
 
 fn near(got: f64, expected: f64, what: &str) {

@@ -7,13 +7,16 @@
     reason = "tests"
 )]
 
-use candour_statistics::catalogue::{Column, Labels, Sample};
+mod common;
+
+use candour_statistics::StatisticsError;
+use candour_statistics::catalogue::{Column, Labels};
 use candour_statistics::localisation::{
-    Case, ENTRIES, Fate, FigureOfMerit, Mark, Region, TrueLesion, figure_of_merit,
-    match_by_overlap, match_by_radius,
+    Case, Fate, FigureOfMerit, Mark, Region, TrueLesion, figure_of_merit, match_by_overlap,
+    match_by_radius,
 };
 use candour_statistics::random::Philox;
-use candour_statistics::{Answer, StatisticsError};
+use common::run;
 use proptest::prelude::*;
 use serde_json::Value;
 
@@ -42,23 +45,6 @@ fn column(name: &str, values: &Value) -> Column {
             Column::Label(Labels::of(&cells))
         }
     }
-}
-
-fn run(
-    id: &str,
-    columns: Vec<(&str, Column)>,
-    settings: &[(&str, &str)],
-) -> Result<Answer, StatisticsError> {
-    let entry = ENTRIES.iter().find(|e| e.id == id).unwrap();
-    let columns = columns
-        .into_iter()
-        .map(|(r, c)| (r.to_owned(), r.to_owned(), c))
-        .collect();
-    let settings: Vec<(String, String)> = settings
-        .iter()
-        .map(|(a, b)| ((*a).to_owned(), (*b).to_owned()))
-        .collect();
-    (entry.run)(&Sample::new(entry, columns, &settings)?)
 }
 
 fn of_object(object: &Value) -> Vec<(&str, Column)> {

@@ -2,21 +2,14 @@
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "tests")]
 
+mod common;
+
 use candour_statistics::Answer;
-use candour_statistics::catalogue::{self, Column, Sample};
+use candour_statistics::catalogue::Column;
+use common::run;
 
 fn answer(id: &str, columns: Vec<(&str, Column)>, settings: &[(&str, &str)]) -> Answer {
-    let entry = catalogue::entry(id).unwrap_or_else(|| panic!("no entry {id}"));
-    let columns = columns
-        .into_iter()
-        .map(|(r, c)| (r.to_owned(), r.to_owned(), c))
-        .collect();
-    let settings: Vec<(String, String)> = settings
-        .iter()
-        .map(|(n, v)| ((*n).to_owned(), (*v).to_owned()))
-        .collect();
-    let sample = Sample::new(entry, columns, &settings).unwrap();
-    entry.answer(&sample, &[]).unwrap()
+    run(id, columns, settings).unwrap_or_else(|e| panic!("{id}: {e}"))
 }
 
 /// Whether a note names the number and says so.

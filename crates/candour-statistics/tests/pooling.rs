@@ -7,8 +7,10 @@
     clippy::print_stdout
 )]
 
+mod common;
+
 use candour_statistics::Answer;
-use candour_statistics::catalogue::{Column, Entry, Labels, Sample};
+use candour_statistics::catalogue::{Column, Labels, Sample};
 use candour_statistics::pooling::*;
 use candour_statistics::random::Philox;
 use proptest::prelude::*;
@@ -221,16 +223,8 @@ fn run(
     columns: &[(&str, Vec<f64>)],
     settings: &[(&str, &str)],
 ) -> Result<Answer, candour_statistics::StatisticsError> {
-    let entry: &Entry = ENTRIES.iter().find(|e| e.id == id).unwrap();
-    let columns = columns
-        .iter()
-        .map(|(r, v)| ((*r).to_owned(), (*r).to_owned(), Column::Real(v.clone())))
-        .collect();
-    let settings: Vec<(String, String)> = settings
-        .iter()
-        .map(|(n, v)| ((*n).to_owned(), (*v).to_owned()))
-        .collect();
-    (entry.run)(&Sample::new(entry, columns, &settings)?)
+    let columns = columns.iter().map(|(r, v)| (*r, Column::Real(v.clone())));
+    common::run(id, columns.collect(), settings)
 }
 
 #[test]

@@ -7,7 +7,9 @@
     reason = "tests"
 )]
 
-use candour_statistics::catalogue::{Column, Labels, Sample};
+mod common;
+
+use candour_statistics::catalogue::{Column, Labels};
 use candour_statistics::random::Philox;
 use candour_statistics::surveillance::{
     Adwin, BernoulliCusum, CusumSettings, ENTRIES, Ewma, KsP, PageHinkley, SprtOutcome,
@@ -17,6 +19,7 @@ use candour_statistics::surveillance::{
     page_hinkley, poisson_cusum, risk_adjusted_cusum, sprt, tabular_cusum, wasserstein_1,
 };
 use candour_statistics::{Answer, StatisticsError};
+use common::run;
 use proptest::prelude::*;
 use serde_json::Value;
 
@@ -77,23 +80,6 @@ fn all_close(got: &[f64], expected: &Value, what: &str) {
             "{what}: {a} against {b}"
         );
     }
-}
-
-fn run(
-    id: &str,
-    columns: Vec<(&str, Column)>,
-    settings: &[(&str, &str)],
-) -> Result<Answer, StatisticsError> {
-    let entry = ENTRIES.iter().find(|e| e.id == id).unwrap();
-    let columns = columns
-        .into_iter()
-        .map(|(r, c)| (r.to_owned(), r.to_owned(), c))
-        .collect();
-    let settings: Vec<(String, String)> = settings
-        .iter()
-        .map(|(a, b)| ((*a).to_owned(), (*b).to_owned()))
-        .collect();
-    (entry.run)(&Sample::new(entry, columns, &settings)?)
 }
 
 fn value(answer: &Answer, name: &str) -> f64 {
