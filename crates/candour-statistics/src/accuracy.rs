@@ -1535,8 +1535,8 @@ pub(crate) const NEGATIVE_WORDS: Setting = Setting {
 
 const ALPHA: Setting = Setting {
     name: "alpha",
-    what: "one-sided error of each test",
-    kind: SettingKind::Open(0.0, 0.5),
+    what: "one-sided error of each test; the intervals have level 1 - 2 alpha",
+    kind: SettingKind::OneSidedError,
     default: Some("0.025"),
 };
 

@@ -63,6 +63,17 @@ pub enum Group {
 }
 
 impl Entry {
+    /// The setting that decides the level of its intervals, where one does, with the value that stands
+    /// for a two-sided `level`.
+    #[must_use]
+    pub fn set_level(&self, level: f64) -> Option<(&'static str, f64)> {
+        self.settings.iter().find_map(|s| match s.kind {
+            SettingKind::OneSidedError => Some((s.name, (1.0 - level) / 2.0)),
+            _ if s.name == LEVEL.name => Some((s.name, level)),
+            _ => None,
+        })
+    }
+
     /// The names of its arguments: of its columns, then of its settings.
     pub fn arguments(&self) -> impl Iterator<Item = &'static str> + use<> {
         let (roles, settings) = (self.roles, self.settings);
@@ -234,6 +245,9 @@ pub enum SettingKind {
     Real(f64, f64),
     /// A real number strictly between these limits.
     Open(f64, f64),
+    /// The one-sided error of a test, strictly between 0 and 0.5; the intervals beside the test have
+    /// level 1 - 2 times it.
+    OneSidedError,
     /// A whole number within these limits, both included.
     Whole(u64, u64),
     /// One of these words.
@@ -805,6 +819,10 @@ fn parse(setting: &Setting, text: &str) -> Result<Value, StatisticsError> {
             .filter(|v| low < *v && *v < high)
             .map(Value::Real)
             .ok_or_else(|| wrong(format!("a number between {low} and {high}, both excluded"))),
+        SettingKind::OneSidedError => number(text)
+            .filter(|v| 0.0 < *v && *v < 0.5)
+            .map(Value::Real)
+            .ok_or_else(|| wrong("a number between 0 and 0.5, both excluded".into())),
         SettingKind::Whole(low, high) => text
             .parse::<u64>()
             .ok()

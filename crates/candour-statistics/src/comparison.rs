@@ -2023,7 +2023,7 @@ const REFERENCE: Setting = Setting {
 const ALPHA: Setting = Setting {
     name: "alpha",
     what: "one-sided error of the test; the interval has level 1 - 2 alpha",
-    kind: SettingKind::Open(0.0, 0.5),
+    kind: SettingKind::OneSidedError,
     default: Some("0.025"),
 };
 

@@ -95,6 +95,7 @@ fn settings(entry: &Entry, draw: &mut Draw) -> Vec<(String, String)> {
                     .unwrap()
             }),
             _ if setting.default.is_some() => None,
+            SettingKind::OneSidedError => Some("0.05".into()),
             SettingKind::Real(low, high) | SettingKind::Open(low, high) => {
                 Some((low.max(0.0) * 0.5 + high.min(1.0) * 0.5).to_string())
             }

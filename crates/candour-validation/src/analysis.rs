@@ -673,18 +673,22 @@ fn decide(
                 ps.push(p_value(plan, table, endpoint)?);
             }
             // An endpoint without a p-value counts as one that shows nothing.
-            let filled: Vec<f64> = ps.iter().map(|p| p.unwrap_or(1.0)).collect();
+            let filled: Vec<f64> = ps.iter().map(|t| t.map_or(1.0, |t| t.p)).collect();
             let adjusted = adjust(method, &filled);
-            for ((endpoint, p), adjusted) in decisive.iter().zip(&ps).zip(adjusted) {
-                let shown = p.is_some() && adjusted <= alpha;
+            for ((endpoint, tail), adjusted) in decisive.iter().zip(&ps).zip(adjusted) {
+                let shown = tail.is_some() && adjusted <= alpha;
                 out.push(Decision {
                     endpoint: endpoint.id.clone(),
-                    p: *p,
-                    adjusted: p.map(|_| adjusted),
+                    p: tail.map(|t| t.p),
+                    adjusted: tail.map(|_| adjusted),
                     shown,
-                    because: match (shown, p) {
+                    because: match (shown, tail) {
                         (true, _) => String::new(),
                         (false, None) => "not estimable".into(),
+                        (false, Some(t)) if t.p <= t.least => format!(
+                            "adjusted p-value above {}; it can be no lower with so few `replicates`",
+                            rounded(alpha)
+                        ),
                         (false, Some(_)) => format!("adjusted p-value above {}", rounded(alpha)),
                     },
                 });
@@ -735,9 +739,19 @@ fn adjust(method: Method, p: &[f64]) -> Vec<f64> {
     out
 }
 
+/// A p-value, and the least that its method can give.
+#[derive(Clone, Copy)]
+struct Tail {
+    p: f64,
+    /// Of a bootstrap: 1/(replicates + 1).
+    least: f64,
+}
+
 /// The one-sided p-value of an endpoint's goal: the smallest error at which its interval still shows
-/// the goal. It is the test that the interval is the inverse of.
-fn p_value(plan: &Plan, table: &Table, endpoint: &Endpoint) -> Result<Option<f64>, AnalysisError> {
+/// the goal. It is the test that the interval is the inverse of. None where the endpoint has no interval
+/// at the plan's level. Percentiles of B replicates tell no tail below 1/(B + 1) (Davison and Hinkley
+/// 1997, section 4.2; Phipson and Smyth 2010), so none is given.
+fn p_value(plan: &Plan, table: &Table, endpoint: &Endpoint) -> Result<Option<Tail>, AnalysisError> {
     let Some(goal) = endpoint.goal else {
         return Ok(None);
     };
@@ -749,20 +763,51 @@ fn p_value(plan: &Plan, table: &Table, endpoint: &Endpoint) -> Result<Option<f64
         rows: included(table, endpoint)?,
     };
     let handling = Handlings::of(plan, endpoint);
-    let bound = |error: f64| -> Result<Option<Interval>, AnalysisError> {
+    let number = |error: f64| -> Result<Number, AnalysisError> {
         let (answer, counted) = view.run(handling, Some(1.0 - 2.0 * error))?;
-        Ok(pick(endpoint, answer.as_ref(), counted.used).interval)
+        Ok(pick(endpoint, answer.as_ref(), counted.used))
     };
-    let one = |above: bool, limit: f64| -> Result<Option<f64>, AnalysisError> {
-        let Some(half) = bound(0.499_999)? else {
-            return Ok(None);
+    let alpha = (1.0 - plan.level) / 2.0;
+    let planned = number(alpha)?;
+    let Some(interval) = planned.interval else {
+        return Ok(None);
+    };
+    let resampled = planned.interval_method.is_some_and(|m| {
+        ["bootstrap", "percentile"]
+            .iter()
+            .any(|word| m.contains(word))
+    });
+    let least = if resampled {
+        let own = endpoint.settings.iter().find(|(n, _)| n == "replicates");
+        let own = own.and_then(|(_, v)| v.parse::<f64>().ok());
+        1.0 / (own.unwrap_or(plan.replicates as f64) + 1.0)
+    } else {
+        0.0
+    };
+    // Limits that coincide, as percentiles of few distinct replicates do near the middle, are withheld
+    // from an answer; here they are the point that they have shrunk to. A wider one that cannot be had
+    // shows nothing.
+    let point = planned
+        .value
+        .unwrap_or_else(|| f64::midpoint(interval.lower, interval.upper));
+    let at = |error: f64| -> Result<Option<Interval>, AnalysisError> {
+        let shrunk = Interval {
+            lower: point,
+            upper: point,
+            level: 1.0 - 2.0 * error,
         };
+        let found = number(error)?.interval;
+        Ok(found.or_else(|| (error > alpha).then_some(shrunk)))
+    };
+    let one = |above: bool, limit: f64| -> Result<f64, AnalysisError> {
         // On the goal's side of the estimate the near limit is moved, beyond it the far one.
-        let good = if above {
-            half.lower >= limit
-        } else {
-            half.upper <= limit
-        };
+        let good = at(0.499_999)?.is_some_and(|half| {
+            if above {
+                half.lower >= limit
+            } else {
+                half.upper <= limit
+            }
+        });
         let passes = |i: Interval| match (above, good) {
             (true, true) => i.lower >= limit,
             (true, false) => i.upper < limit,
@@ -772,25 +817,26 @@ fn p_value(plan: &Plan, table: &Table, endpoint: &Endpoint) -> Result<Option<f64
         let (mut low, mut high) = (0.0_f64, 0.5_f64);
         for _ in 0..HALVINGS {
             let middle = f64::midpoint(low, high);
-            match bound(middle)? {
-                Some(i) if passes(i) => high = middle,
-                Some(_) => low = middle,
-                None => return Ok(None),
+            if at(middle)?.is_some_and(passes) {
+                high = middle;
+            } else {
+                low = middle;
             }
             if high < 1e-15 {
                 break;
             }
         }
-        Ok(Some(if good { high } else { 1.0 - high }))
+        Ok(if good { high } else { 1.0 - high })
     };
-    Ok(match goal {
+    let p = match goal {
         Goal::AtLeast(v) => one(true, v)?,
         Goal::AtMost(v) => one(false, v)?,
-        Goal::Within(a, b) => match (one(true, a)?, one(false, b)?) {
-            (Some(x), Some(y)) => Some(x.max(y)),
-            _ => None,
-        },
-    })
+        Goal::Within(a, b) => one(true, a)?.max(one(false, b)?),
+    };
+    Ok(Some(Tail {
+        p: p.max(least),
+        least,
+    }))
 }
 
 /// Whether an interval shows the goal. Without an interval nothing is shown.
@@ -1157,11 +1203,14 @@ impl View<'_> {
         handling: Handlings,
         level: Option<f64>,
     ) -> Vec<(String, String)> {
+        let set_level = entry
+            .set_level(level.unwrap_or(self.plan.level))
+            .map(|(name, value)| (name, value.to_string()));
         let mut settings: Vec<(String, String)> = self
             .endpoint
             .settings
             .iter()
-            .filter(|(n, _)| !(n == "level" && level.is_some()))
+            .filter(|(n, _)| !(level.is_some() && set_level.as_ref().is_some_and(|(s, _)| s == n)))
             .cloned()
             .collect();
         if handles_itself(self.endpoint) && !settings.iter().any(|(n, _)| n == "missing") {
@@ -1194,11 +1243,11 @@ impl View<'_> {
                 }
             }
         }
-        for (name, value) in [
-            ("level", level.unwrap_or(self.plan.level).to_string()),
+        let of_plan = [
             ("seed", self.plan.seed.to_string()),
             ("replicates", self.plan.replicates.to_string()),
-        ] {
+        ];
+        for (name, value) in set_level.into_iter().chain(of_plan) {
             let known = entry.settings.iter().any(|s| s.name == name);
             if known && !settings.iter().any(|(n, _)| n == name) {
                 settings.push((name.to_owned(), value));

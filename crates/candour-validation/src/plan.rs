@@ -1214,10 +1214,14 @@ impl Reader<'_> {
             }
         }
         let mut settings = Vec::new();
+        let set_level = entry.set_level(0.95).map(|(name, _)| name);
         for setting in entry.settings {
             let Some(node) = table.get(setting.name) else {
                 continue;
             };
+            if Some(setting.name) == set_level && weight == Weight::Primary && has_goal {
+                self.fault(node.span().start, own_level(setting.name));
+            }
             if setting.name == "goal" && !own_goal {
                 continue;
             }
@@ -1371,6 +1375,14 @@ impl Reader<'_> {
                     of_order,
                     format!("`{}` stands twice in the order", short(id)),
                 ),
+                // Of a primary endpoint it was said where the level stands.
+                Some(e) if e.weight != Weight::Primary => {
+                    let set = e.entry().and_then(|entry| entry.set_level(0.95));
+                    let own = set.filter(|(name, _)| e.settings.iter().any(|(n, _)| n == name));
+                    if let Some((name, _)) = own {
+                        self.fault(of_order, format!("`{}`: {}", short(id), own_level(name)));
+                    }
+                }
                 Some(_) => {}
             }
         }
@@ -1390,6 +1402,13 @@ impl Reader<'_> {
         }
         out
     }
+}
+
+/// What is wrong where an endpoint that decides sets the level of its interval itself.
+fn own_level(setting: &str) -> String {
+    format!(
+        "`{setting}` of an endpoint that decides: a claim is made at the plan's level (`level` of [statistics]), which all endpoints share; leave it out"
+    )
 }
 
 /// What is wrong where an entry never gives a number of this name.

@@ -503,6 +503,83 @@ fn equivalence_has_the_larger_of_both_p_values() {
     assert_eq!(analysis.endpoints[0].met, Some(true));
 }
 
+/// Statistics whose level is set by a one-sided error are inverted by it. Expected: SciPy 1.17, by the
+/// definitions: the score statistic of Tango (1998) with the constrained estimate as root of the
+/// likelihood equation (9 and 6 discordant of 120, margin 0.05: z 2.160448), and the score test of a
+/// proportion (90 of 100 against 0.82: z 2.082316).
+#[test]
+fn a_test_with_an_error_of_its_own_has_the_p_value_of_its_interval() {
+    let mut text = String::from("new,old,truth,call\n");
+    for (row, n) in [
+        ("1,0,1,1", 9),
+        ("0,1,1,1", 6),
+        ("1,1,1,1", 75),
+        ("1,1,1,0", 5),
+        ("0,0,1,0", 5),
+        ("0,0,0,0", 20),
+    ] {
+        text.push_str(&format!("{row}\n").repeat(n));
+    }
+    let table = csv("pairs.csv", &text);
+    let endpoints = "[[endpoint]]\nid = \"pairs\"\nweight = \"primary\"\nrationale = \"r\"\nstatistic = \"paired-noninferiority\"\nnumber = \"difference\"\noutcome = [\"new\", \"old\"]\nmargin = 0.05\ngoal = { at_least = -0.05 }\n[[endpoint]]\nid = \"goals\"\nweight = \"primary\"\nrationale = \"r\"\nstatistic = \"accuracy-goals\"\nnumber = \"sensitivity\"\ntruth = \"truth\"\ncall = \"call\"\nmethod = \"wilson\"\nsensitivity_goal = 0.82\nspecificity_goal = 0.5\ngoal = { at_least = 0.82 }\n";
+    let analysis = run(
+        &plan(&format!(
+            "{endpoints}[multiplicity]\nmethod = \"bonferroni\"\n"
+        )),
+        &table,
+    );
+    let p: Vec<f64> = analysis.decisions.iter().map(|d| d.p.unwrap()).collect();
+    close(p[0], 0.015_369_001_363, 1e-9);
+    close(p[1], 0.018_656_770_037, 1e-9);
+    // Twice either is above 0.025, though each interval of 95 % clears its goal.
+    assert!(analysis.decisions.iter().all(|d| !d.shown));
+    assert!(analysis.endpoints.iter().all(|e| e.met == Some(true)));
+    // The plan's level is that of these intervals too.
+    let wide =
+        format!("[statistics]\nlevel = 0.9\n{endpoints}[multiplicity]\nmethod = \"co-primary\"\n");
+    let analysis = run(&plan(&wide), &table);
+    for id in ["pairs", "goals"] {
+        close(number(&analysis, id).interval.unwrap().level, 0.9, 1e-12);
+    }
+}
+
+/// Thirty Dice values of two decimals, all above 0.7: so is every mean of a resample, whatever is drawn,
+/// and the p-value is the least that so many replicates can give.
+#[test]
+fn the_p_value_of_a_bootstrap_is_no_lower_than_its_replicates_can_tell() {
+    let mut text = String::from("dice\n");
+    for i in 0..30 {
+        text.push_str(&format!("0.{}\n", 75 + (i * 7) % 20));
+    }
+    let table = csv("dice.csv", &text);
+    let decided = |replicates: u64| {
+        let mut endpoints = format!("[statistics]\nreplicates = {replicates}\n");
+        for id in ["a", "b", "c"] {
+            endpoints.push_str(&format!("[[endpoint]]\nid = \"{id}\"\nweight = \"primary\"\nrationale = \"r\"\nstatistic = \"segmentation-summary\"\nnumber = \"mean\"\nvalue = \"dice\"\ngoal = {{ at_least = 0.7 }}\n"));
+        }
+        run(
+            &plan(&format!(
+                "{endpoints}[multiplicity]\nmethod = \"bonferroni\"\n"
+            )),
+            &table,
+        )
+        .decisions
+    };
+    for decision in decided(2000) {
+        close(decision.p.unwrap(), 1.0 / 2001.0, 1e-12);
+        assert!(decision.shown, "{decision:?}");
+    }
+    // 3 / 101 is above 0.025.
+    for decision in decided(100) {
+        close(decision.p.unwrap(), 1.0 / 101.0, 1e-12);
+        assert!(!decision.shown);
+        assert!(
+            decision.because.contains("so few `replicates`"),
+            "{decision:?}"
+        );
+    }
+}
+
 #[test]
 fn an_endpoint_that_cannot_be_estimated_shows_nothing() {
     for method in ["co-primary", "holm", "hochberg", "bonferroni"] {

@@ -752,6 +752,48 @@ fn a_number_that_the_statistic_never_gives_is_named_with_the_nearest() {
     );
 }
 
+/// A claim is made at the plan's level: an endpoint with a lower one would show what the plan does not.
+#[test]
+fn an_endpoint_that_decides_has_no_level_of_its_own() {
+    let primary = "rationale = \"r\"\nweight = \"primary\"\ngoal = { at_least = 0.5 }";
+    let endpoint = |more: &str| {
+        format!(
+            "{SHORT}[[endpoint]]\nid = \"own\"\nstatistic = \"roc-auc\"\ntruth = \"truth\"\nscore = \"score\"\nlevel = 0.5\n{more}\n"
+        )
+    };
+    let lone = |text: &str| faults(text).into_iter().map(|f| f.what).collect::<Vec<_>>();
+    let said = lone(&endpoint(primary));
+    assert!(
+        said.iter().any(|w| w.starts_with(
+            "`level` of an endpoint that decides: a claim is made at the plan's level"
+        )),
+        "{said:?}"
+    );
+    let pairs = format!(
+        "{SHORT}[[endpoint]]\nid = \"own\"\nstatistic = \"paired-noninferiority\"\nnumber = \"difference\"\noutcome = [\"a\", \"b\"]\nmargin = 0.1\nalpha = 0.4\n{primary}\n"
+    );
+    let said = lone(&pairs);
+    assert!(
+        said.iter()
+            .any(|w| w.starts_with("`alpha` of an endpoint that decides")),
+        "{said:?}"
+    );
+    // What only describes may be told at any level.
+    good(&endpoint(
+        "weight = \"exploratory\"\ngoal = { at_least = 0.5 }",
+    ));
+    let ordered = format!(
+        "{}[multiplicity]\nmethod = \"fixed-sequence\"\norder = [\"own\"]\n",
+        endpoint("weight = \"secondary\"\ngoal = { at_least = 0.5 }")
+    );
+    let said = lone(&ordered);
+    assert!(
+        said.iter()
+            .any(|w| w.starts_with("`own`: `level` of an endpoint that decides")),
+        "{said:?}"
+    );
+}
+
 #[test]
 fn an_unknown_statistic_is_named_with_the_three_nearest() {
     let text = with("statistic = \"roc-auc\"", "statistic = \"roc-acu\"");
@@ -1064,6 +1106,9 @@ fn an_entry_of_each_kind_of_the_catalogue_can_be_planned() {
                         setting.name,
                         f64::midpoint(a.max(-1e6), b.min(1e6))
                     ));
+                }
+                catalogue::SettingKind::OneSidedError => {
+                    text.push_str(&format!("{} = 0.05\n", setting.name));
                 }
                 catalogue::SettingKind::Whole(a, _) => {
                     text.push_str(&format!("{} = {a}\n", setting.name))

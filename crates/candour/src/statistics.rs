@@ -4,7 +4,9 @@
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
-use candour_statistics::catalogue::{self, Entry, Group, Kind, Need, Setting, SettingKind};
+use candour_statistics::catalogue::{
+    self, CLUSTER, Entry, Group, Kind, Need, Setting, SettingKind,
+};
 use candour_statistics::segmentation::MASK_METRICS;
 use candour_statistics::{Answer, Number};
 use candour_validation::analysis::{self, Counted};
@@ -174,12 +176,19 @@ fn run(rest: &[OsString], command: &'static str, which: impl Fn(&Entry) -> bool)
             ));
         }
     };
-    // A column that is called as its role need not be named.
+    // A column that is called as its role need not be named. One that may be left out is taken where all
+    // columns go by their names; the cluster always, for without it intervals would be too narrow.
+    let by_name = columns.is_empty();
+    let mut taken = Vec::new();
     for role in entry.roles {
         let given = columns.iter().any(|(r, _)| r == role.name);
         let own = table.columns().iter().any(|c| c == role.name);
-        if !given && own && role.need != Need::Optional {
+        let optional = role.need == Need::Optional;
+        if !given && own && (!optional || by_name || role.name == CLUSTER.name) {
             columns.push((role.name.to_owned(), role.name.to_owned()));
+            if optional {
+                taken.push(role.name);
+            }
         }
     }
     let handling = match text("missing-results").as_deref() {
@@ -203,10 +212,17 @@ fn run(rest: &[OsString], command: &'static str, which: impl Fn(&Entry) -> bool)
         include: std::collections::BTreeMap::new(),
         missing: None,
     };
-    let (answer, counted) = analysis::single(&plan, &table, &endpoint).map_err(|e| match e {
-        analysis::AnalysisError::Endpoint { what, .. } => Failure::Misuse(what),
-        other => other.into(),
-    })?;
+    let (mut answer, counted) =
+        analysis::single(&plan, &table, &endpoint).map_err(|e| match e {
+            analysis::AnalysisError::Endpoint { what, .. } => Failure::Misuse(what),
+            other => other.into(),
+        })?;
+    if let Ok(answer) = &mut answer {
+        let notes = taken.iter().map(|role| {
+            format!("the column `{role}` was taken for what it is called; name another to take that instead")
+        });
+        answer.notes.extend(notes);
+    }
     let has_data = data.is_some();
     show(
         entry, answer, counted, &table, has_data, &endpoint, &matches,
@@ -506,6 +522,7 @@ fn setting_argument(setting: &Setting) -> Arg {
         }
         SettingKind::Real(a, b) | SettingKind::OptionalReal(a, b) => format!("{a} to {b}"),
         SettingKind::Open(a, b) => format!("between {a} and {b}"),
+        SettingKind::OneSidedError => "between 0 and 0.5".into(),
         SettingKind::Whole(a, u64::MAX) => format!("a whole number from {a}"),
         SettingKind::Whole(a, b) => format!("a whole number from {a} to {b}"),
         SettingKind::Choice(words) => words.join(", "),

@@ -356,6 +356,43 @@ fn one_number_needs_no_plan() {
     refused(&candour(&["validate"]), 2, "give a plan");
 }
 
+/// Two patients of one kind each, ten rows apiece: rows that are taken as independent claim far too much.
+#[test]
+fn a_cluster_is_never_left_aside_for_want_of_an_argument() {
+    let dir = tempfile::tempdir().unwrap();
+    let data = dir.path().join("t.csv");
+    let mut rows = String::from("truth,score,cluster\n");
+    for i in 0..80 {
+        let patient = i / 10;
+        rows.push_str(&format!(
+            "{},0.{},p{patient}\n",
+            patient % 2,
+            30 + (patient * 13 + i) % 41
+        ));
+    }
+    fs::write(&data, rows).unwrap();
+    let ask = |more: &[&str]| -> serde_json::Value {
+        let head = [
+            "statistics",
+            "roc-auc",
+            "--json",
+            "--data",
+            data.to_str().unwrap(),
+        ];
+        serde_json::from_str(&good(&[&head[..], more].concat())).unwrap()
+    };
+    let named = ask(&["--cluster", "cluster"]);
+    for more in [&[][..], &["--truth", "truth", "--score", "score"]] {
+        let own = ask(more);
+        assert_eq!(own["answer"]["numbers"], named["answer"]["numbers"]);
+        let notes = own["answer"]["notes"].to_string();
+        assert!(
+            notes.contains("the column `cluster` was taken for what it is called"),
+            "{notes}"
+        );
+    }
+}
+
 #[test]
 fn a_fault_of_the_data_ends_as_unreadable_and_not_as_misuse() {
     let dir = tempfile::tempdir().unwrap();
