@@ -583,7 +583,6 @@ fn interaction(levels: &[Level]) -> Option<Interaction> {
     let measured: Vec<(f64, f64)> = levels
         .iter()
         .filter_map(|l| Some((l.number.value?, spread(&l.number)?)))
-        .filter(|(_, se)| *se > 0.0 && se.is_finite())
         .collect();
     if measured.len() < 2 {
         return None;
@@ -614,12 +613,17 @@ fn interaction(levels: &[Level]) -> Option<Interaction> {
     })
 }
 
-fn spread(number: &Number) -> Option<f64> {
-    number.standard_error.filter(|se| *se > 0.0).or_else(|| {
+/// The standard error of a number, or what its interval stands for.
+pub(crate) fn spread(number: &Number) -> Option<f64> {
+    let of_interval = || {
         let interval = number.interval?;
         let z = two_sided_z(interval.level).ok()?;
         Some((interval.upper - interval.lower) / (2.0 * z))
-    })
+    };
+    number
+        .standard_error
+        .or_else(of_interval)
+        .filter(|se| *se > 0.0 && se.is_finite())
 }
 
 /// What the plan's multiplicity makes of the endpoints that decide.

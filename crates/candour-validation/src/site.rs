@@ -14,7 +14,7 @@ use candour_statistics::distribution::two_sided_z;
 use candour_statistics::{Answer, Interval, Number, StatisticsError};
 use serde::{Deserialize, Serialize};
 
-use crate::analysis::{Analysis, AnalysisError, Prepared, prepared};
+use crate::analysis::{Analysis, AnalysisError, Prepared, prepared, spread};
 use crate::plan::{Endpoint, Plan};
 use crate::table::Table;
 
@@ -409,16 +409,6 @@ fn tell(
             });
     }
     out
-}
-
-fn spread(number: &Number) -> Option<f64> {
-    number
-        .standard_error
-        .or_else(|| {
-            let i = number.interval?;
-            Some((i.upper - i.lower) / (2.0 * two_sided_z(i.level).ok()?))
-        })
-        .filter(|se| *se > 0.0 && se.is_finite())
 }
 
 /// Bins in which each class has no row or enough of them: neighbours are merged until they have.
