@@ -90,6 +90,12 @@ impl Entry {
         self.numbers.iter().any(|pattern| stands_for(pattern, name))
     }
 
+    /// Computes it. What the arithmetic made into no number is none, with the reason, whichever entry it
+    /// comes from.
+    fn compute(&self, sample: &Sample) -> Result<Answer, StatisticsError> {
+        (self.run)(sample).map(Answer::sound)
+    }
+
     /// Computes it, and notes what its intervals do not say by themselves: that one does not contain its
     /// own estimate, that one has no end on a side. Notes too which of the settings that were `given` in
     /// so many words had no effect on these data: those that were never read; `seed` and `replicates`
@@ -99,9 +105,10 @@ impl Entry {
     /// # Errors
     /// As the entry.
     pub fn answer(&self, sample: &Sample, given: &[&str]) -> Result<Answer, StatisticsError> {
-        let mut answer = (self.run)(sample)?;
+        let mut answer = self.compute(sample)?;
         let same = |changed: &[(&str, Value)]| {
-            (self.run)(&sample.with(changed)).is_ok_and(|other| other == answer)
+            self.compute(&sample.with(changed))
+                .is_ok_and(|other| other == answer)
         };
         let mut idle: Vec<&str> = given
             .iter()
@@ -414,6 +421,16 @@ impl Labels {
             .iter()
             .position(|c| *c == Some(code))
             .unwrap_or(0)
+    }
+
+    /// The first row whose name stands in an earlier row already, from 0.
+    #[must_use]
+    pub fn first_repeat(&self) -> Option<usize> {
+        let mut seen = vec![false; self.names.len()];
+        self.codes.iter().position(|c| {
+            c.and_then(|c| seen.get_mut(c))
+                .is_some_and(|seen| std::mem::replace(seen, true))
+        })
     }
 
     /// The codes, where none is missing ([`Sample::new`] has seen to it for roles that forbid it).

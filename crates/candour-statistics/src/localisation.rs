@@ -708,7 +708,8 @@ impl Froc {
             .take_while(|(score, _)| *score >= threshold)
             .flat_map(|(_, group)| group)
             .map(|(case, _, miss)| miss * times.get(*case).copied().unwrap_or(0.0))
-            .sum();
+            // Of no marks 0: `sum` of nothing is -0.
+            .fold(0.0, |all, marks| all + marks);
         Ok(marks / images)
     }
 }
@@ -938,14 +939,16 @@ fn truth_of(table: &MarkTable<'_>) -> Result<Frame, StatisticsError> {
             }
         }
     }
-    for (lesions, _) in cases.values_mut() {
+    for (case, (lesions, _)) in &mut cases {
         let count = lesions.len() as f64;
         if table.weight.is_none() {
             lesions.values_mut().for_each(|w| *w = 1.0 / count);
         } else if !lesions.is_empty() && (lesions.values().sum::<f64>() - 1.0).abs() > 1e-6 {
-            return Err(StatisticsError::Data(
-                "the lesion weights of a case do not sum to 1".into(),
-            ));
+            return Err(StatisticsError::Value {
+                column: "weight".into(),
+                row: table.case.first_row(*case),
+                what: "is of a case whose lesion weights do not sum to 1".into(),
+            });
         }
     }
     if let Some(diseased) = table.diseased {

@@ -94,6 +94,11 @@ pub fn rubin_pooling(
         / (m - 1.0);
     let extra = (1.0 + 1.0 / m) * between;
     let total = within + extra;
+    if !(estimate.is_finite() && total.is_finite()) {
+        return Err(StatisticsError::not_estimable(
+            "the sums or squares of such large estimates or variances leave the range of double precision; give them in another unit",
+        ));
+    }
     if total <= 0.0 {
         return Err(StatisticsError::not_estimable("the total variance is zero"));
     }
@@ -121,7 +126,8 @@ pub fn rubin_pooling(
         total,
         df,
         relative_increase: r,
-        missing_information: (r + 2.0 / (df + 3.0)) / (r + 1.0),
+        // (r + 2 / (df + 3)) / (r + 1) times W over W, so that a great r does no harm.
+        missing_information: (extra + within * 2.0 / (df + 3.0)) / total,
         imputations: estimates.len(),
     })
 }
@@ -174,7 +180,8 @@ fn run_rubin(sample: &Sample) -> Result<Answer, StatisticsError> {
         (
             "lambda",
             "share-of-variance-due-to-missing",
-            p.relative_increase / (1.0 + p.relative_increase),
+            // r / (1 + r), which a great r leaves at 1.
+            1.0 / (1.0 + 1.0 / p.relative_increase),
         ),
     ] {
         answer

@@ -3,7 +3,7 @@
 
 use std::collections::BTreeSet;
 
-use crate::catalogue::{Entry, Group, Kind, Need, Role, Sample, Setting, SettingKind};
+use crate::catalogue::{Entry, Group, Kind, Labels, Need, Role, Sample, Setting, SettingKind};
 use crate::number::{Answer, Cell, Number, StatisticsError, Table};
 use crate::proportion::idle;
 
@@ -451,15 +451,23 @@ fn hypotheses(sample: &Sample) -> Result<Hypotheses, StatisticsError> {
     if let Some(order) = sample.optional_reals("order") {
         let key = |r: &usize| order.get(*r).copied().unwrap_or(0.0);
         rows.sort_by(|a, b| key(a).total_cmp(&key(b)));
-        if rows
-            .iter()
-            .zip(rows.iter().skip(1))
-            .any(|(a, b)| key(a) == key(b))
-        {
-            return Err(StatisticsError::Data(
-                "two hypotheses have the same `order`".into(),
-            ));
+        // The sort is stable, so the second of two equals is the later row.
+        let mut pairs = rows.iter().zip(rows.iter().skip(1));
+        if let Some((_, row)) = pairs.find(|(a, b)| key(a) == key(b)) {
+            return Err(StatisticsError::Value {
+                column: "order".into(),
+                row: *row,
+                what: "is the place of an earlier row; each hypothesis needs a place of its own"
+                    .into(),
+            });
         }
+    }
+    if let Some(row) = sample.labels("label").and_then(Labels::first_repeat) {
+        return Err(StatisticsError::Value {
+            column: "label".into(),
+            row,
+            what: "is the name of an earlier row; each hypothesis needs a name of its own".into(),
+        });
     }
     let all: Vec<String> = match sample.labels("label") {
         None => (1..=p.len()).map(|i| i.to_string()).collect(),
@@ -469,11 +477,6 @@ fn hypotheses(sample: &Sample) -> Result<Hypotheses, StatisticsError> {
             .map(|c| l.names.get(c).cloned().unwrap_or_default())
             .collect(),
     };
-    if all.iter().collect::<BTreeSet<_>>().len() != all.len() {
-        return Err(StatisticsError::Data(
-            "two hypotheses have the same `label`".into(),
-        ));
-    }
     Ok(Hypotheses {
         p: rows.iter().filter_map(|r| p.get(*r)).copied().collect(),
         names: rows.iter().filter_map(|r| all.get(*r)).cloned().collect(),

@@ -83,6 +83,17 @@ pub fn estimable<T>(result: Result<T, StatisticsError>) -> Result<Option<T>, Sta
     }
 }
 
+const OUT_OF_RANGE: &str =
+    "it came out as no number: the arithmetic left the range of double precision";
+const NO_LIMIT: &str =
+    "a limit came out as no number: the arithmetic left the range of double precision";
+const NO_WIDTH: &str = "its lower limit does not lie below its upper, and an interval without width would claim certainty";
+
+/// An empty sum and a difference turned round may give -0, which is 0 to every reader.
+fn without_sign_of_zero(value: f64) -> f64 {
+    value + 0.0
+}
+
 /// One number of an answer, by name, with what is needed to read it: definition, interval, n.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Number {
@@ -169,6 +180,43 @@ impl Number {
     pub fn without_interval(mut self, reason: impl Into<String>) -> Self {
         self.not_estimable = Some(reason.into());
         self
+    }
+
+    /// The number as it may be shown, whatever the arithmetic made of it. A value that is no number is
+    /// none; a standard error that is not finite, and an interval that has no number as a limit, or whose
+    /// lower limit is not below its upper, are left out. An infinite value and a limit that is infinite on
+    /// one side are answers (a ratio over 0) and stay. Limits that fall together would claim certainty: no
+    /// entry gives such an interval by design, for a parameter known without error has none.
+    pub(crate) fn sound(mut self) -> Self {
+        if self.value.is_some_and(f64::is_nan) {
+            return Self {
+                n: self.n,
+                ..Self::none(self.name, self.definition, 0, OUT_OF_RANGE)
+            };
+        }
+        self.value = self.value.map(without_sign_of_zero);
+        self.standard_error = self.standard_error.filter(|e| e.is_finite());
+        let Some(interval) = self.interval else {
+            return self;
+        };
+        let why = if interval.lower.is_nan() || interval.upper.is_nan() {
+            NO_LIMIT
+        } else if interval.lower >= interval.upper {
+            NO_WIDTH
+        } else {
+            self.interval = Some(Interval {
+                lower: without_sign_of_zero(interval.lower),
+                upper: without_sign_of_zero(interval.upper),
+                ..interval
+            });
+            return self;
+        };
+        Self {
+            interval: None,
+            interval_method: None,
+            ..self
+        }
+        .without_interval(why)
     }
 
     /// What a reader of its interval must be told: that it leaves out the estimate, which it does where
@@ -327,6 +375,27 @@ pub struct Answer {
 }
 
 impl Answer {
+    /// The answer as it may be shown: see [`Number::sound`]; a cell that is no number is empty.
+    pub(crate) fn sound(mut self) -> Self {
+        self.numbers = self.numbers.into_iter().map(Number::sound).collect();
+        for cell in self.tables.iter_mut().flat_map(|t| &mut t.rows).flatten() {
+            match cell {
+                Cell::Real(v) if v.is_nan() => *cell = Cell::None,
+                Cell::Real(v) => *v = without_sign_of_zero(*v),
+                _ => {}
+            }
+        }
+        for curve in &mut self.curves {
+            let Curve {
+                x, y, lower, upper, ..
+            } = curve;
+            for v in [x, y, lower, upper].into_iter().flatten() {
+                *v = without_sign_of_zero(*v);
+            }
+        }
+        self
+    }
+
     /// The number of this name.
     #[must_use]
     pub fn number(&self, name: &str) -> Option<&Number> {
@@ -363,4 +432,76 @@ fn reals<S: Serializer>(values: &[f64], serializer: S) -> Result<S::Ok, S::Error
         }
     }
     serializer.collect_seq(values.iter().map(One))
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "tests")]
+mod tests {
+    use super::*;
+
+    fn with(value: f64, lower: f64, upper: f64) -> Number {
+        Number::plain("x", "d", value, 7)
+            .with_standard_error(1.0)
+            .with_interval(
+                Interval {
+                    lower,
+                    upper,
+                    level: 0.95,
+                },
+                "wald",
+            )
+            .sound()
+    }
+
+    #[test]
+    fn what_is_no_number_is_withheld_with_a_reason() {
+        let none = with(f64::NAN, 0.0, 1.0);
+        assert_eq!(none, Number::none("x", "d", 7, OUT_OF_RANGE));
+        for (lower, upper, reason) in [
+            (f64::NAN, 1.0, NO_LIMIT),
+            (0.0, f64::NAN, NO_LIMIT),
+            (1.0, 1.0, NO_WIDTH),
+            (2.0, 1.0, NO_WIDTH),
+            (f64::INFINITY, f64::INFINITY, NO_WIDTH),
+            (0.0, -0.0, NO_WIDTH),
+        ] {
+            let n = with(1.0, lower, upper);
+            assert_eq!((n.value, n.standard_error), (Some(1.0), Some(1.0)));
+            assert!(n.interval.is_none() && n.interval_method.is_none());
+            assert_eq!(n.not_estimable.as_deref(), Some(reason));
+        }
+        for error in [f64::INFINITY, f64::NAN] {
+            let n = Number::plain("x", "d", 1.0, 7).with_standard_error(error);
+            assert_eq!(n.sound().standard_error, None);
+        }
+    }
+
+    #[test]
+    fn infinite_answers_stay_and_zero_has_no_sign() {
+        for (value, lower, upper) in [
+            (f64::INFINITY, 3.0, f64::INFINITY),
+            (0.0, f64::NEG_INFINITY, 1.0),
+            (5.0, 2.0, f64::INFINITY),
+        ] {
+            let n = with(value, lower, upper);
+            let i = n.interval.unwrap();
+            assert_eq!((n.value, i.lower, i.upper), (Some(value), lower, upper));
+        }
+        let n = with(-0.0, -0.0, 1.0);
+        assert!(n.value.unwrap().is_sign_positive());
+        assert!(n.interval.unwrap().lower.is_sign_positive());
+        let cells = vec![Cell::Real(f64::NAN), Cell::Real(-0.0), Cell::Whole(3)];
+        let answer = Answer {
+            tables: vec![Table {
+                name: "t".into(),
+                columns: vec!["a".into(), "b".into(), "c".into()],
+                rows: vec![cells],
+            }],
+            ..Answer::default()
+        };
+        let answer = answer.sound();
+        let row = answer.tables.first().and_then(|t| t.rows.first()).unwrap();
+        assert_eq!(row, &[Cell::None, Cell::Real(0.0), Cell::Whole(3)]);
+        assert!(matches!(row.get(1), Some(Cell::Real(v)) if v.is_sign_positive()));
+    }
 }

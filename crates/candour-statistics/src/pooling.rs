@@ -519,13 +519,15 @@ fn site_names(sample: &Sample) -> Result<Vec<String>, StatisticsError> {
     let Some(labels) = sample.labels("site") else {
         return Ok((1..=sample.rows()).map(|i| format!("site {i}")).collect());
     };
-    if labels.names.len() < sample.rows() {
-        return Err(StatisticsError::Data(
-            "a site appears in more than one row; its rows are not independent: combine them first"
+    match labels.first_repeat() {
+        None => Ok(names(labels)),
+        Some(row) => Err(StatisticsError::Value {
+            column: "site".into(),
+            row,
+            what: "is a site of an earlier row; rows of one site are not independent: combine them first"
                 .into(),
-        ));
+        }),
     }
-    Ok(names(labels))
 }
 
 fn names(labels: &Labels) -> Vec<String> {
@@ -885,7 +887,14 @@ fn run_proportions(sample: &Sample) -> Result<Answer, StatisticsError> {
     let (successes, trials) = (sample.reals("successes"), sample.reals("trials"));
     let mut estimates = Vec::new();
     let mut spread = Vec::new();
-    for (x, n) in successes.iter().zip(trials) {
+    for (row, (x, n)) in successes.iter().zip(trials).enumerate() {
+        if x > n {
+            return Err(StatisticsError::Value {
+                column: "successes".into(),
+                row,
+                what: "is above `trials`; count again".into(),
+            });
+        }
         let (y, v) = transformation.apply(*x as u64, *n as u64)?;
         estimates.push(y);
         spread.push(v);
@@ -1132,10 +1141,12 @@ fn run_means(sample: &Sample) -> Result<Answer, StatisticsError> {
                 });
             }
             let (o, e) = (observed.iter().sum::<f64>(), expected.iter().sum::<f64>());
-            if observed.iter().zip(n).any(|(o, n)| o > n) {
-                return Err(StatisticsError::Data(
-                    "a site has more observed events than cases".into(),
-                ));
+            if let Some(row) = observed.iter().zip(n).position(|(o, n)| o > n) {
+                return Err(StatisticsError::Value {
+                    column: "observed".into(),
+                    row,
+                    what: "is above `n`; a site has no more events than cases".into(),
+                });
             }
             numbers.push(observed_over_expected(o, e, all.n as f64, level)?);
             numbers.push(Number::plain(

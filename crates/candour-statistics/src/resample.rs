@@ -180,6 +180,8 @@ impl BootstrapInterval {
             .flatten()
             .copied()
             .filter(|v| !v.is_nan())
+            // -0, which an empty sum gives, is 0 in the reasons below.
+            .map(|v| v + 0.0)
             .collect();
         if values.len() < 100 || values.len() * 10 < replicates.len() * 9 {
             return Err(StatisticsError::not_estimable(format!(

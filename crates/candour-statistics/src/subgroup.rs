@@ -1017,13 +1017,16 @@ pub(crate) fn calls(sample: &Sample) -> Result<Vec<bool>, StatisticsError> {
     }
 }
 
-/// The name of each row's level, an empty cell's being `(not recorded)`, with the names in order.
+/// The name of each row's level, an empty cell's being `(not recorded)`, with the names in order. A table
+/// that says `(not recorded)` in so many words means the same level.
 pub(crate) fn level_names(labels: &Labels) -> (Vec<usize>, Vec<String>) {
-    let missing = labels.names.len();
-    let codes: Vec<usize> = labels.codes.iter().map(|c| c.unwrap_or(missing)).collect();
+    const NOT_RECORDED: &str = "(not recorded)";
     let mut names = labels.names.clone();
-    if codes.contains(&missing) {
-        names.push("(not recorded)".into());
+    let said = names.iter().position(|n| n == NOT_RECORDED);
+    let missing = said.unwrap_or(names.len());
+    let codes: Vec<usize> = labels.codes.iter().map(|c| c.unwrap_or(missing)).collect();
+    if said.is_none() && codes.contains(&missing) {
+        names.push(NOT_RECORDED.into());
     }
     (codes, names)
 }

@@ -599,6 +599,15 @@ fn recalibration_agrees_with_r_and_statsmodels() {
             error(&t, "temperature"),
             r["temperature_se"].as_f64().unwrap(),
         );
+        // The limits of ln T, taken back; 1.959964 is the normal quantile of 0.975.
+        let (r_t, r_se) = (
+            r["temperature"].as_f64().unwrap(),
+            r["temperature_se"].as_f64().unwrap(),
+        );
+        let factor = (1.959_963_984_540_054 * r_se / r_t).exp();
+        let [low, high] = limits(&t, "temperature");
+        close("lower limit of T", low, r_t / factor);
+        close("upper limit of T", high, r_t * factor);
         let l = run("recalibrate", plain.clone(), &[]).unwrap();
         close("slope", value(&l, "slope"), r["slope"].as_f64().unwrap());
         let c = run(
@@ -1111,4 +1120,25 @@ fn the_bootstrap_of_binned_errors_is_that_of_binning_anew() {
         close("lower", got[0], quantile(&values, 0.025));
         close("upper", got[1], quantile(&values, 0.975));
     }
+}
+
+/// Eight weak rows by R 4.2.2: `glm(y ~ 0 + qlogis(p), binomial)`, T = 1 / slope, se(T) = se / slope^2, and
+/// exp(log(T) -/+ qnorm(0.975) se(T) / T). T - z se(T) would be -0.46.
+#[test]
+fn a_temperature_has_limits_above_zero() {
+    let truth = [false, true, false, false, true, false, true, true];
+    let p = [0.2, 0.3, 0.4, 0.45, 0.55, 0.6, 0.7, 0.8];
+    let t = run(
+        "recalibrate",
+        columns(&truth, &p),
+        &[("method", "temperature")],
+    )
+    .unwrap();
+    close("T", value(&t, "temperature"), 0.742_594_360_597_440_6);
+    close("se", error(&t, "temperature"), 0.614_466_823_543_030_5);
+    let [low, high] = limits(&t, "temperature");
+    close("lower", low, 0.146_695_492_217_181);
+    close("upper", high, 3.759_122_901_845_626);
+    let method = t.number("temperature").unwrap().interval_method.as_deref();
+    assert_eq!(method, Some("wald.log"));
 }

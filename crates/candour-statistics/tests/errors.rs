@@ -125,8 +125,8 @@ fn no_error_repeats_a_label_of_the_table() {
             let mut draw = Draw(n as u64 * 1009 + case);
             let columns = columns(entry, &mut draw);
             let settings = settings(entry, &mut draw);
-            let answer =
-                Sample::new(entry, columns, &settings).and_then(|sample| (entry.run)(&sample));
+            let answer = Sample::new(entry, columns, &settings)
+                .and_then(|sample| entry.answer(&sample, &[]));
             match answer {
                 Err(e) => {
                     errors += 1;

@@ -209,6 +209,9 @@ fn missing_and_small_levels_are_shown() {
                 "tiny"
             } else if i < 30 {
                 "A"
+            } else if i < 40 {
+                // The same level as an empty cell's.
+                "(not recorded)"
             } else {
                 ""
             }

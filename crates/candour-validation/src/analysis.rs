@@ -544,7 +544,7 @@ fn tested(
     if let Some(t) = endpoint.settings.iter().find(|(n, _)| n == "threshold") {
         settings.push(t.clone());
     }
-    let answer = match Sample::new(entry, columns, &settings).and_then(|s| (entry.run)(&s)) {
+    let answer = match Sample::new(entry, columns, &settings).and_then(|s| entry.answer(&s, &[])) {
         Ok(answer) => answer,
         Err(StatisticsError::NotEstimable(_)) => return Ok(None),
         Err(other) => return Err(view.wrong(other.to_string())),

@@ -559,7 +559,8 @@ fn false_alarms(design: &Monitoring, watch: &Watch) -> Option<f64> {
     ));
     let entry = catalogue::entry(id)?;
     let sample = Sample::new(entry, Vec::new(), &settings).ok()?;
-    (entry.run)(&sample)
+    entry
+        .answer(&sample, &[])
         .ok()?
         .number("false_alarms_per_year")?
         .value

@@ -845,11 +845,16 @@ fn run(
         .filter(|(n, _)| !without.contains(&n.as_str()))
         .cloned()
         .collect();
-    for (name, value) in [
-        ("level", plan.level.to_string()),
+    let level = entry.set_level(plan.level);
+    let others = [
         ("seed", plan.seed.to_string()),
         ("replicates", plan.replicates.to_string()),
-    ] {
+    ];
+    for (name, value) in level
+        .map(|(name, v)| (name, v.to_string()))
+        .into_iter()
+        .chain(others)
+    {
         if entry.settings.iter().any(|s| s.name == name) && !settings.iter().any(|(n, _)| n == name)
         {
             settings.push((name.to_owned(), value));
@@ -859,7 +864,7 @@ fn run(
         .number
         .clone()
         .unwrap_or_else(|| endpoint.id.clone());
-    match Sample::new(entry, columns, &settings).and_then(|s| (entry.run)(&s)) {
+    match Sample::new(entry, columns, &settings).and_then(|s| entry.answer(&s, &[])) {
         Ok(answer) => Ok(match &endpoint.number {
             Some(name) => answer.number(name).cloned(),
             None => answer.numbers.first().cloned(),
@@ -1155,7 +1160,7 @@ fn random_effects(
         ),
     ];
     let settings = vec![("level".to_owned(), plan.level.to_string())];
-    match Sample::new(entry, columns, &settings).and_then(|s| (entry.run)(&s)) {
+    match Sample::new(entry, columns, &settings).and_then(|s| entry.answer(&s, &[])) {
         Ok(answer) => {
             let back = |v: f64| if share { 1.0 / (1.0 + (-v).exp()) } else { v };
             out.random_effects = answer.numbers.first().map(|n| {

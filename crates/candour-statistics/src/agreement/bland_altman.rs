@@ -12,8 +12,8 @@ use crate::number::{Answer, Cell, Curve, Figure, Interval, Number, StatisticsErr
 use crate::resample::{BootstrapInterval, Units};
 
 use super::{
-    MISSING, bootstrapped, check_finite, check_pairs, complete_rows, constant, mean, on_line,
-    products, squares, take, variance, with_left_out,
+    MISSING, ROUNDING, bootstrapped, check_finite, check_pairs, complete_rows, constant, largest,
+    mean, on_line, products, squares, take, variance, with_left_out, without_rounding,
 };
 
 /// Limits of agreement.
@@ -23,7 +23,7 @@ pub(super) const BLAND_ALTMAN: Entry = Entry {
     title: "Bland-Altman limits of agreement",
     formula: "d = first - second; bias = mean d; limits = bias -/+ z s with s the standard deviation of d (z = 1.96 for coverage 0.95), or bias -/+ t s sqrt(1 + 1/n) (prediction). Interval of bias: t s / sqrt(n); of limits: t s sqrt(3/n) (1986), t s sqrt(1/n + z^2/(2(n-1))) (1999), or exact by the noncentral t. Repeated: s^2 = between + within subject variance of d (varying true value), or var of subject means + (1 - mean 1/m) within variance of each method (constant true value)",
     source: "Bland and Altman 1986, 1999, 2007; Carkeet 2015 (exact); Zou 2013 (MOVER, repeated); Donner and Zou 2012",
-    assumptions: "Differences are normal with one spread over the range (test beside it; else log or regression limits). Rows independent unless `subject` (repeated pairs) or `cluster` is given. Log scale: positive values only, limits as ratios. Not estimable: fewer than two subjects; constant differences have no limits",
+    assumptions: "Differences are normal with one spread over the range (test beside it; else log or regression limits). Rows independent unless `subject` (repeated pairs) or `cluster` is given. Log scale: positive values only, limits as ratios. Not estimable: fewer than two subjects; differences that are constant but for the rounding of the measured values have no limits",
     compared_with: "published PEFR data of Bland and Altman 1986 (bias -2.1, SD 38.8 l/min); closed forms in R 4.2.2 written from the papers; lme4 1.1.31 for balanced replicates; epiR 2.0.57 epi.ccc(rep.measure = TRUE)",
     roles: &[
         super::concordance::FIRST,
@@ -327,7 +327,8 @@ pub fn limits_constant(
     let (wx, dfx, hx) = within(first);
     let (wy, dfy, hy) = within(second);
     let total = between + (1.0 - hx) * wx + (1.0 - hy) * wy;
-    if total.is_nan() || total <= 0.0 {
+    let size = first.iter().chain(second).map(|s| largest(s));
+    if total.is_nan() || total.sqrt() <= ROUNDING * size.fold(0.0, f64::max) {
         return Err(StatisticsError::not_estimable(
             "all differences are the same, so the limits have no width",
         ));
@@ -474,7 +475,8 @@ struct Line {
     p_value: f64,
 }
 
-fn line(x: &[f64], y: &[f64]) -> Option<Line> {
+/// `size` is that of the values from which `y` was computed: their rounding is in it.
+fn line(x: &[f64], y: &[f64], size: f64) -> Option<Line> {
     let n = x.len() as f64;
     if n < 3.0 || constant(x) {
         return None;
@@ -490,7 +492,10 @@ fn line(x: &[f64], y: &[f64]) -> Option<Line> {
     Some(Line {
         intercept,
         slope,
-        p_value: if se > 0.0 && !on_line(x, y, slope, intercept) {
+        p_value: if se > 0.0
+            && (rest / n).sqrt() > ROUNDING * size
+            && !on_line(x, y, slope, intercept)
+        {
             t_two_sided(slope / se, n - 2.0)
         } else {
             f64::NAN
@@ -510,6 +515,11 @@ fn run_bland_altman(sample: &Sample) -> Result<Answer, StatisticsError> {
     let (first, second) = scaled(&given.0, &given.1, &rows, scale)?;
     let differences: Vec<f64> = first.iter().zip(&second).map(|(a, b)| a - b).collect();
     let percent = scale == "percent";
+    // A logarithm errs by what its value errs relative to it, whose size is 1.
+    let size = largest(&first)
+        .max(largest(&second))
+        .max(if scale == "ratio" { 1.0 } else { 0.0 });
+    let differences = without_rounding(&differences, size);
     let means: Vec<f64> = if percent {
         given
             .0
@@ -700,7 +710,7 @@ fn run_bland_altman(sample: &Sample) -> Result<Answer, StatisticsError> {
     if scale == "ratio" {
         answer.notes.push("values are ratios first / second: the logarithms were analysed and taken back; standard_deviation is that of the logarithms".into());
     }
-    trend(&mut answer, &means, &differences, coverage, n)?;
+    trend(&mut answer, &means, &differences, size, coverage)?;
     let shown: Vec<f64> = differences.iter().map(|d| back(*d)).collect();
     let across: Vec<f64> = means.iter().map(|m| back(*m)).collect();
     let ends = [
@@ -817,10 +827,11 @@ fn trend(
     answer: &mut Answer,
     means: &[f64],
     differences: &[f64],
+    size: f64,
     coverage: f64,
-    n: usize,
 ) -> Result<(), StatisticsError> {
-    let Some(level_line) = line(means, differences) else {
+    let n = differences.len();
+    let Some(level_line) = line(means, differences, size) else {
         answer.numbers.push(Number::none(
             "proportional_bias",
             "slope.difference-on-mean",
@@ -832,7 +843,15 @@ fn trend(
     let rest: Vec<f64> = means
         .iter()
         .zip(differences)
-        .map(|(m, d)| (d - level_line.intercept - level_line.slope * m).abs())
+        .map(|(m, d)| {
+            let rest = (d - level_line.intercept - level_line.slope * m).abs();
+            // What rounding leaves of points on one line has no spread.
+            if level_line.p_value.is_nan() {
+                0.0
+            } else {
+                rest
+            }
+        })
         .collect();
     answer.numbers.push(Number::plain(
         "proportional_bias",
@@ -846,7 +865,7 @@ fn trend(
         level_line.p_value,
         n,
     ));
-    let Some(spread) = line(means, &rest) else {
+    let Some(spread) = line(means, &rest, size) else {
         return Ok(());
     };
     answer.numbers.push(Number::plain(

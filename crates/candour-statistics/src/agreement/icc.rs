@@ -31,7 +31,7 @@ pub(super) const ICC: Entry = Entry {
     title: "Intraclass correlation ICC(1,1) to ICC(3,k)",
     formula: "from the mean squares of subjects BMS, raters JMS, error EMS and within subjects WMS of n subjects and k raters: ICC(1,1) = (BMS-WMS)/(BMS+(k-1)WMS); ICC(2,1) = (BMS-EMS)/(BMS+(k-1)EMS+k(JMS-EMS)/n); ICC(3,1) = (BMS-EMS)/(BMS+(k-1)EMS); ICC(1,k) = (BMS-WMS)/BMS; ICC(2,k) = (BMS-EMS)/(BMS+(JMS-EMS)/n); ICC(3,k) = (BMS-EMS)/BMS; F intervals, for form 2 with Satterthwaite's degrees of freedom. Standard error of one measurement by the form: sqrt(WMS) (1), sqrt((JMS-EMS)/n + EMS) (2), sqrt(EMS) (3)",
     source: "Shrout and Fleiss 1979; McGraw and Wong 1996 (names ICC(A,1), ICC(C,1)); de Vet et al. 2006, J Clin Epidemiol 59:1033 (standard error of measurement)",
-    assumptions: "Form 1: each subject has raters of its own; form 2: the same random raters rate all, absolute agreement; form 3: fixed raters, consistency. Normal effects. Every subject has every rating: an incomplete table is refused, or its incomplete subjects are left out on request (`missing`). Not estimable without spread. A negative value is kept: it says that raters differ more than subjects",
+    assumptions: "Form 1: each subject has raters of its own; form 2: the same random raters rate all, absolute agreement; form 3: fixed raters, consistency. Normal effects. Every subject has every rating: an incomplete table is refused, or its incomplete subjects are left out on request (`missing`). Not estimable without spread, nor where the denominator is not positive; no interval of the mean of k ratings where a limit for one rating is not above -1/(k-1). A negative value is kept: it says that raters differ more than subjects",
     compared_with: "psych 2.2.9 ICC; pingouin 0.7.0 intraclass_corr; the published .17 .29 .71 .44 .62 .91",
     roles: &[RATING, SUBJECT, RATER, CLUSTER],
     settings: &[
@@ -86,7 +86,7 @@ pub struct MeanSquares {
 pub struct Form {
     /// Its name with Shrout and Fleiss, with hyphens: `1-1` to `3-k`.
     pub name: &'static str,
-    /// The estimate.
+    /// The estimate; NaN where the mean squares leave none.
     pub value: f64,
     /// F statistic against no correlation.
     pub f: f64,
@@ -98,7 +98,22 @@ pub struct Form {
     pub p_value: f64,
     /// The interval; none where the mean squares leave none.
     pub interval: Option<Interval>,
+    /// Why there is no value, or no interval; empty where both are there.
+    pub why_none: &'static str,
 }
+
+/// A ratio of variance components is a correlation only over a positive variance. The difference in form
+/// 2 of k ratings can be 0 or negative, and what is left of it by rounding is no variance either.
+const NO_VARIANCE: &str = "its denominator, which estimates the variance of a mean or a rating over all subjects, is not positive for these mean squares";
+
+const NO_F: &str = "a mean square is 0, so F and its limits are not finite";
+
+/// One step of the Spearman-Brown formula, r k / (1 + (k - 1) r), rises from minus infinity at its pole
+/// -1/(k - 1), below which no k ratings can all be correlated.
+const BEYOND_POLE: &str = "a limit for one rating is not above -1/(k - 1), the least correlation that k ratings can have, so the mean of k ratings has no limit there";
+
+const OUT_OF_ORDER: &str =
+    "the limits by the F distribution are out of order for these mean squares";
 
 /// Mean squares of a table of subjects (rows) by raters.
 ///
@@ -203,20 +218,26 @@ impl MeanSquares {
             ..
         } = *self;
         let upper = f64::midpoint(1.0, level);
+        // Of all terms of the denominator, so that rounding does not make it positive.
+        let over = |value: f64, terms: &[f64]| {
+            let below: f64 = terms.iter().sum();
+            let size: f64 = terms.iter().map(|t| t.abs()).sum();
+            if below > 1e-13 * size {
+                value / below
+            } else {
+                f64::NAN
+            }
+        };
         let (one, two, three) = (
-            (bms - wms) / (bms + (k - 1.0) * wms),
-            (bms - ems) / (bms + (k - 1.0) * ems + k * (jms - ems) / n),
-            (bms - ems) / (bms + (k - 1.0) * ems),
+            over(bms - wms, &[bms, (k - 1.0) * wms]),
+            over(
+                bms - ems,
+                &[bms, (k - 1.0) * ems, k * jms / n, -k * ems / n],
+            ),
+            over(bms - ems, &[bms, (k - 1.0) * ems]),
         );
         let stepped = |f: f64| (f - 1.0) / (f + k - 1.0);
         let whole = |f: f64| 1.0 - 1.0 / f;
-        let interval = |lower: f64, upper: f64| {
-            (lower.is_finite() && upper.is_finite() && lower < upper).then_some(Interval {
-                lower,
-                upper,
-                level,
-            })
-        };
         let (df1, dfw, dfe) = (n - 1.0, n * (k - 1.0), (n - 1.0) * (k - 1.0));
         let limits = |f: f64, df2: f64| {
             (
@@ -237,45 +258,55 @@ impl MeanSquares {
         let others = k * jms + (k * n - k - n) * ems;
         let lower2 = n * (bms - fu * ems) / (fu * others + n * bms);
         let upper2 = n * (fl * bms - ems) / (others + n * fl * bms);
-        let many = |r: f64| r * k / (1.0 + r * (k - 1.0));
-        let form = |name, value, f: f64, df2: f64, interval| Form {
-            name,
-            value,
-            f,
-            df1,
-            df2,
-            p_value: if f.is_infinite() {
-                0.0
+        // Past its pole the formula gives limits above 1, and in turned order.
+        let many = |r: f64| {
+            if 1.0 + r * (k - 1.0) > 1e-13 {
+                r * k / (1.0 + r * (k - 1.0))
             } else {
-                f_tail(f, df1, df2)
-            },
-            interval,
+                f64::NEG_INFINITY
+            }
         };
+        let form = |name, value: f64, f: f64, df2: f64, lower: f64, upper: f64| {
+            let why_none = if value.is_nan() {
+                NO_VARIANCE
+            } else if !(f > 0.0 && f.is_finite()) {
+                NO_F
+            } else if !(lower.is_finite() && upper.is_finite()) {
+                BEYOND_POLE
+            } else if lower >= upper {
+                OUT_OF_ORDER
+            } else {
+                ""
+            };
+            Form {
+                name,
+                value,
+                f,
+                df1,
+                df2,
+                p_value: if f.is_infinite() {
+                    0.0
+                } else {
+                    f_tail(f, df1, df2)
+                },
+                interval: why_none.is_empty().then_some(Interval {
+                    lower,
+                    upper,
+                    level,
+                }),
+                why_none,
+            }
+        };
+        let mean_one = over(bms - wms, &[bms]);
+        let mean_two = over(bms - ems, &[bms, jms / n, -ems / n]);
+        let mean_three = over(bms - ems, &[bms]);
         Ok([
-            form("1-1", one, f1, dfw, interval(stepped(l1), stepped(u1))),
-            form("2-1", two, f3, dfe, interval(lower2, upper2)),
-            form("3-1", three, f3, dfe, interval(stepped(l3), stepped(u3))),
-            form(
-                "1-k",
-                (bms - wms) / bms,
-                f1,
-                dfw,
-                interval(whole(l1), whole(u1)),
-            ),
-            form(
-                "2-k",
-                (bms - ems) / (bms + (jms - ems) / n),
-                f3,
-                dfe,
-                interval(many(lower2), many(upper2)),
-            ),
-            form(
-                "3-k",
-                (bms - ems) / bms,
-                f3,
-                dfe,
-                interval(whole(l3), whole(u3)),
-            ),
+            form("1-1", one, f1, dfw, stepped(l1), stepped(u1)),
+            form("2-1", two, f3, dfe, lower2, upper2),
+            form("3-1", three, f3, dfe, stepped(l3), stepped(u3)),
+            form("1-k", mean_one, f1, dfw, whole(l1), whole(u1)),
+            form("2-k", mean_two, f3, dfe, many(lower2), many(upper2)),
+            form("3-k", mean_three, f3, dfe, whole(l3), whole(u3)),
         ])
     }
 }
@@ -290,6 +321,20 @@ fn run_icc(sample: &Sample) -> Result<Answer, StatisticsError> {
         .collect();
     let dropped = complete.iter().filter(|c| !**c).count();
     if dropped > 0 && sample.word("missing") == "refuse" {
+        // Of one column for each rater a row is a subject; in long form a rating may have no row at all.
+        let lacks = |values: &[f64]| values.iter().position(|v| v.is_nan());
+        let first = sample
+            .all_reals("rating")
+            .into_iter()
+            .filter_map(|(name, values)| Some((lacks(values)?, name)))
+            .min_by_key(|(row, _)| *row);
+        if let Some((row, name)) = first {
+            return Err(StatisticsError::Value {
+                column: name.to_owned(),
+                row,
+                what: "is empty or not a number, and these forms need complete tables; fit a mixed model, or set `missing` to complete-case and say so in the plan".into(),
+            });
+        }
         return Err(StatisticsError::Data(format!(
             "{dropped} of {} subjects lack a rating, and these forms need complete tables; fit a mixed model, or set `missing` to complete-case and say so in the plan",
             wide.rows.len()
@@ -309,20 +354,13 @@ fn run_icc(sample: &Sample) -> Result<Answer, StatisticsError> {
     let n = squares.n;
     let title = |f: &Form| format!("icc.shrout-fleiss.{}", f.name);
     let number = |name: String, f: &Form| {
-        if !f.value.is_finite() {
-            return Number::none(
-                name,
-                title(f),
-                n,
-                "its denominator is 0 for these mean squares",
-            );
+        if f.value.is_nan() {
+            return Number::none(name, title(f), n, f.why_none);
         }
         let number = Number::plain(name, title(f), f.value, n);
         match f.interval {
             Some(interval) => number.with_interval(interval, "f.shrout-fleiss-1979"),
-            None => {
-                number.without_interval("a mean square is 0, so F and its limits are not finite")
-            }
+            None => number.without_interval(f.why_none),
         }
     };
     let mut answer = Answer::default();
@@ -342,7 +380,7 @@ fn run_icc(sample: &Sample) -> Result<Answer, StatisticsError> {
         .push(clip(first, f64::NEG_INFINITY, 1.0, &mut answer.notes));
     for f in &forms {
         let mut one = number(format!("icc_{}", f.name.replace('-', "_")), f);
-        if cluster.is_some() {
+        if cluster.is_some() && one.value.is_some() {
             one.interval = None;
             one.interval_method = None;
             one = one.without_interval("the F interval counts subjects as independent, which `cluster` denies; make this form the main one");
@@ -440,6 +478,9 @@ fn run_icc(sample: &Sample) -> Result<Answer, StatisticsError> {
             wide.rows.len(),
             "subjects lack a rating",
         );
+    }
+    if forms[1].value <= -1.0 / (kf - 1.0) {
+        answer.notes.push("`icc_2_1` is not above -1/(k - 1), the least correlation that k ratings can have: its variance components come out negative".into());
     }
     if main.value < 0.0 {
         answer.notes.push(

@@ -248,7 +248,7 @@ fn check_level(level: f64) -> Result<(), StatisticsError> {
 
 /// Refuses values that are not finite, and such as are so large or so small that their squares leave
 /// the range of double precision.
-fn check_finite(name: &str, values: &[f64]) -> Result<(), StatisticsError> {
+pub(crate) fn check_finite(name: &str, values: &[f64]) -> Result<(), StatisticsError> {
     if let Some(row) = values.iter().position(|v| !v.is_finite()) {
         return Err(StatisticsError::Value {
             column: name.to_owned(),
@@ -256,7 +256,7 @@ fn check_finite(name: &str, values: &[f64]) -> Result<(), StatisticsError> {
             what: "is not a finite number".to_owned(),
         });
     }
-    let most = values.iter().map(|v| v.abs()).fold(0.0, f64::max);
+    let most = largest(values);
     if most != 0.0 && !(SMALLEST..=LARGEST).contains(&most) {
         return Err(StatisticsError::not_estimable(format!(
             "the largest value of `{name}` is {most:e}: sums of squares of such values leave the range of double precision; give them in another unit, between {SMALLEST:e} and {LARGEST:e}"
@@ -305,10 +305,42 @@ fn products(x: &[f64], y: &[f64]) -> f64 {
     x.iter().zip(y).map(|(a, b)| (a - mx) * (b - my)).sum()
 }
 
+/// How far apart two values may lie that are computed alike from measured values of size 1 and would be the
+/// same but for rounding: each measured value is rounded by half a unit in the last place (2^-53) when it is
+/// typed, and a difference, quotient or logarithm of two adds as much again for each step. Two such results
+/// differ by less than 8 units.
+const ROUNDING: f64 = 8.0 * f64::EPSILON;
+
+/// Values that are the same but for the rounding of the measured values, made the same: 0.7 - 0.6 and 0.5 -
+/// 0.4 differ in the 17th digit, which is no spread to make an interval from. `scale` is the size of the
+/// largest value that the results were computed from, in the results' unit; results within
+/// [`ROUNDING`] of it above the least of a group count as that least value.
+fn without_rounding(values: &[f64], scale: f64) -> Vec<f64> {
+    let mut order: Vec<(f64, usize)> = values.iter().copied().zip(0..).collect();
+    order.sort_unstable_by(|a, b| a.0.total_cmp(&b.0));
+    let mut out = values.to_vec();
+    let mut least = f64::NEG_INFINITY;
+    for (value, at) in order {
+        if value - least > ROUNDING * scale {
+            least = value;
+        }
+        if let Some(slot) = out.get_mut(at) {
+            *slot = least;
+        }
+    }
+    out
+}
+
+/// The largest size among the values; 0 when there are none.
+fn largest(values: &[f64]) -> f64 {
+    values.iter().map(|v| v.abs()).fold(0.0, f64::max)
+}
+
 /// Whether all points lie on the line but for rounding, which is no spread to judge it by.
 fn on_line(x: &[f64], y: &[f64], slope: f64, intercept: f64) -> bool {
-    let most = |v: &[f64]| v.iter().map(|v| v.abs()).fold(0.0, f64::max);
-    let scale = most(y).max(slope.abs() * most(x)).max(intercept.abs());
+    let scale = largest(y)
+        .max(slope.abs() * largest(x))
+        .max(intercept.abs());
     x.iter()
         .zip(y)
         .all(|(x, y)| (y - intercept - slope * x).abs() <= 1e-13 * scale)

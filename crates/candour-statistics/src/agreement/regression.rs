@@ -10,9 +10,9 @@ use crate::resample::Units;
 
 use super::concordance::{FIRST, SECOND};
 use super::{
-    INTERVAL, MISSING, bootstrapped, check_pairs, complete_rows, constant, from_resamples, mean,
-    median, on_line, products, resamples, squares, take, variance, wanted_bootstrap,
-    with_interval_or_reason, with_left_out,
+    INTERVAL, MISSING, bootstrapped, check_pairs, complete_rows, constant, from_resamples, largest,
+    mean, median, on_line, products, resamples, squares, take, variance, wanted_bootstrap,
+    with_interval_or_reason, with_left_out, without_rounding,
 };
 
 /// Methods that look at every pair of points keep as many slopes in memory; more are refused.
@@ -251,7 +251,8 @@ pub fn theil_sen(x: &[f64], y: &[f64], level: f64) -> Result<Fit, StatisticsErro
     for (i, (xi, yi)) in x.iter().zip(y).enumerate() {
         for (xj, yj) in x.iter().zip(y).take(i) {
             if xi != xj {
-                slopes.push((yi - yj) / (xi - xj));
+                // A level pair from right to left has the slope 0, not -0.
+                slopes.push((yi - yj) / (xi - xj) + 0.0);
             }
         }
     }
@@ -285,10 +286,11 @@ pub fn theil_sen(x: &[f64], y: &[f64], level: f64) -> Result<Fit, StatisticsErro
     let low = (((count - z * sigma) / 2.0).round_ties_even() - 1.0).max(0.0);
     let at = |i: f64| slopes.get(i as usize).copied().unwrap_or(f64::NAN);
     let (lower, upper) = (at(low), at(high));
+    let intercept = median(&ys) - slope * median(&xs);
     Ok(Fit {
         slope,
-        intercept: median(&ys) - slope * median(&xs),
-        slope_interval: (lower < upper).then_some(Interval {
+        intercept,
+        slope_interval: (lower < upper && !on_line(x, y, slope, intercept)).then_some(Interval {
             lower,
             upper,
             level,
@@ -556,7 +558,8 @@ pub fn passing_bablok(
     } else {
         (f64::NAN, f64::NAN)
     };
-    let slope_interval = one_limit_at_least(lower, upper, level);
+    let slope_interval =
+        one_limit_at_least(lower, upper, level).filter(|_| !on_line(x, y, slope, intercept));
     let intercept_interval =
         slope_interval.and_then(|i| one_limit_at_least(middle(i.upper), middle(i.lower), level));
     let without = if slope_interval.is_some() {
@@ -862,6 +865,8 @@ struct LineOf<'a> {
     definition: &'a str,
     method: &'a str,
     rows: usize,
+    /// Whether all points lie on the line but for rounding: resamples then differ by rounding only.
+    on_line: bool,
     cluster: Option<&'a [usize]>,
     /// Why the formula may have no interval of the slope and of the intercept.
     no_interval: [&'a str; 2],
@@ -899,6 +904,11 @@ impl LineOf<'_> {
             let units = Units::new(self.rows, self.cluster, None);
             let refused = if units.len() < 2 {
                 Some("one cluster only: nothing to draw from".to_owned())
+            } else if self.on_line {
+                Some(
+                    "all points lie on one line but for rounding, so the bootstrap shows no spread"
+                        .to_owned(),
+                )
             } else {
                 self.no_bootstrap.clone()
             };
@@ -995,6 +1005,7 @@ fn run_linearity(sample: &Sample) -> Result<Answer, StatisticsError> {
         definition,
         method,
         rows: n,
+        on_line: on_line(x, y, fit.slope, fit.intercept),
         cluster: kept.cluster.as_deref(),
         no_interval: [ON_ONE_LINE; 2],
         no_bootstrap: if robust {
@@ -1022,7 +1033,13 @@ fn run_linearity(sample: &Sample) -> Result<Answer, StatisticsError> {
         let r = products(x, y) / (squares(x).sqrt() * squares(y).sqrt());
         answer
             .numbers
-            .push(Number::plain("r_squared", "pearson-squared", r * r, n));
+            // Rounding may leave a perfect line above 1.
+            .push(Number::plain(
+                "r_squared",
+                "pearson-squared",
+                (r * r).min(1.0),
+                n,
+            ));
     }
     answer.numbers.push(match curvature(x, y) {
         Some((_, _, p)) => Number::plain("curvature_p_value", "t.quadratic-term", p, n),
@@ -1044,10 +1061,11 @@ fn run_linearity(sample: &Sample) -> Result<Answer, StatisticsError> {
     let cluster = &kept.cluster;
     let units = Units::new(n, cluster.as_deref(), None);
     let gaps: Vec<f64> = x.iter().zip(y).map(|(x, y)| y - x).collect();
-    let percent: Option<Vec<f64>> = x
-        .iter()
-        .all(|v| *v > 0.0)
-        .then(|| x.iter().zip(&gaps).map(|(x, g)| 100.0 * g / x).collect());
+    let percent: Option<Vec<f64>> = x.iter().all(|v| *v > 0.0).then(|| {
+        let of = |v: &[f64]| -> Vec<f64> { x.iter().zip(v).map(|(x, v)| 100.0 * v / x).collect() };
+        without_rounding(&of(&gaps), largest(&of(y)).max(100.0))
+    });
+    let gaps = without_rounding(&gaps, largest(x).max(largest(y)));
     for (name, definition, values) in [
         ("bias", "mean-difference", Some(&gaps)),
         ("bias_percent", "mean-percent-difference", percent.as_ref()),
@@ -1120,9 +1138,11 @@ fn run_deming(sample: &Sample) -> Result<Answer, StatisticsError> {
     let kept = kept(sample, "first", "second")?;
     let (x, y) = (kept.first.as_slice(), kept.second.as_slice());
     let (ratio, weighted) = (sample.real("error_ratio"), sample.flag("weighted"));
+    let fit = deming(x, y, ratio, weighted, level)?;
     let line = LineOf {
         sample,
-        fit: deming(x, y, ratio, weighted, level)?,
+        fit,
+        on_line: on_line(x, y, fit.slope, fit.intercept),
         definition: if weighted {
             "deming.weighted.constant-cv"
         } else {
@@ -1164,6 +1184,7 @@ fn run_passing_bablok(sample: &Sample) -> Result<Answer, StatisticsError> {
         },
         method: "passing-bablok-1983",
         rows: x.len(),
+        on_line: on_line(x, y, fit.slope, fit.intercept),
         cluster: kept.cluster.as_deref(),
         no_interval,
         no_bootstrap: too_many_looks(sample, x.len()),

@@ -290,6 +290,8 @@ fn run_repeatability(sample: &Sample) -> Result<Answer, StatisticsError> {
     if values.is_empty() {
         return Err(StatisticsError::not_estimable("there are no measurements"));
     }
+    // Their mean and logarithms are taken too, not only the squares within subjects.
+    check_finite("measurement", &values)?;
     let codes = |role: &str| {
         sample
             .labels(role)

@@ -362,7 +362,7 @@ pub(super) const RECALIBRATE: Entry = Entry {
     id: "recalibrate",
     group: Group::Calibration,
     title: "Recalibration: temperature, logistic, Platt, beta, isotonic",
-    formula: "temperature: logit p' = logit p / T; logistic and platt: logit p' = a + b x; beta: logit p' = c + a ln p - b ln(1 - p), a, b >= 0; isotonic: monotone step function. Fitted by maximum likelihood (platt: targets (N+ + 1)/(N+ + 2), 1/(N- + 2); isotonic: least squares); temperature's standard error by the delta method",
+    formula: "temperature: logit p' = logit p / T; logistic and platt: logit p' = a + b x; beta: logit p' = c + a ln p - b ln(1 - p), a, b >= 0; isotonic: monotone step function. Fitted by maximum likelihood (platt: targets (N+ + 1)/(N+ + 2), 1/(N- + 2); isotonic: least squares); temperature's standard error by the delta method, its interval on the log scale: T exp(-/+ z se(T) / T)",
     source: "Cox 1958; Platt 1999; Zadrozny and Elkan 2002; Guo 2017 ICML; Kull, Silva Filho and Flach 2017 AISTATS",
     assumptions: "fit on data set apart for it, never on the test data: losses after are on the same rows and so too good. Rows independent, or sandwich errors by cluster. Refused: one class, separation (but for platt and isotonic)",
     compared_with: "R 4.2 glm (temperature, logistic, beta); statsmodels 0.15.0 GLM on Platt's targets, scikit-learn 1.9.1 IsotonicRegression and _sigmoid_calibration (to its optimiser's tolerance)",
@@ -383,6 +383,29 @@ pub(super) const RECALIBRATE: Entry = Entry {
     ],
     run: run_recalibrate,
 };
+
+/// Wald's interval, and how it is made. A temperature is positive and its likelihood skewed, so its limits
+/// are those of ln T, whose standard error is se(T) / T by the delta method, taken back: T exp(-/+ z se(T) /
+/// T). It is the usual choice for a positive parameter, never leaves the range, and is the same for T as for
+/// the slope 1 / T that is fitted; cutting the plain interval off at 0 would claim a limit that no case
+/// supports.
+fn wald(name: &str, value: f64, half: f64, level: f64, method: &str) -> (Interval, String) {
+    if name == "temperature" {
+        let factor = (half / value).exp();
+        let interval = Interval {
+            lower: value / factor,
+            upper: value * factor,
+            level,
+        };
+        return (interval, format!("{method}.log"));
+    }
+    let interval = Interval {
+        lower: value - half,
+        upper: value + half,
+        level,
+    };
+    (interval, method.to_owned())
+}
 
 fn run_recalibrate(sample: &Sample) -> Result<Answer, StatisticsError> {
     let method = Method::from_word(sample.word("method"));
@@ -434,16 +457,11 @@ fn run_recalibrate(sample: &Sample) -> Result<Answer, StatisticsError> {
         .map(|(name, value, error)| {
             let number = Number::plain(*name, format!("{name}.{id}"), *value, n);
             match error {
-                Some(e) if *e > 0.0 && e.is_finite() => number
-                    .with_interval(
-                        Interval {
-                            lower: value - z * e,
-                            upper: value + z * e,
-                            level: sample.real("level"),
-                        },
-                        interval_method,
-                    )
-                    .with_standard_error(*e),
+                Some(e) if *e > 0.0 && e.is_finite() => {
+                    let (interval, how) =
+                        wald(name, *value, z * e, sample.real("level"), interval_method);
+                    number.with_interval(interval, how).with_standard_error(*e)
+                }
                 _ => number.without_interval("on its boundary 0, where Wald intervals do not hold"),
             }
         })

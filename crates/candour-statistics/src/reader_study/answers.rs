@@ -775,6 +775,13 @@ pub(super) fn reading_time(sample: &Sample) -> Outcome<Answer> {
     if Some(times.len()) != t.checked_mul(r).and_then(|n| n.checked_mul(k)) {
         return Err(incomplete());
     }
+    if let Some(row) = times.iter().position(|t| *t <= 0.0) {
+        return Err(StatisticsError::Value {
+            column: "time".into(),
+            row,
+            what: "is not positive; the logarithm of a reading time does not exist then".into(),
+        });
+    }
     let mut dense = vec![f64::NAN; times.len()];
     for (((time, t), r_), c) in times
         .iter()

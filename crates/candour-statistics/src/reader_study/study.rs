@@ -127,10 +127,11 @@ impl Study {
                 Some(0)
             };
             let (Some(r), Some(t), Some(c)) = (code(columns.reader), t, code(columns.case)) else {
-                return Err(StatisticsError::Data(format!(
-                    "row {}: reader, test or case is empty",
-                    row + 1
-                )));
+                return Err(StatisticsError::Value {
+                    column: "reader, test or case".into(),
+                    row,
+                    what: "is empty".into(),
+                });
             };
             let positive = columns.truth.get(row).copied().unwrap_or(false);
             if let Some(known) = truth.get_mut(c) {

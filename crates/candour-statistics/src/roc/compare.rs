@@ -760,12 +760,14 @@ pub(super) fn split(sample: &Sample) -> Result<Split, StatisticsError> {
         (truth, keep(sample.reals("score")), own)
     };
     let arms = [arm(0), arm(1)];
-    if let [(_, _, Some(a)), (_, _, Some(b))] = &arms {
-        let a: std::collections::BTreeSet<usize> = a.iter().copied().collect();
-        if b.iter().any(|c| a.contains(c)) {
-            return Err(StatisticsError::Data(
-                "a cluster has rows in both groups, so the groups are not independent; put the scores side by side and compare them paired".into(),
-            ));
+    let mut group_of = std::collections::BTreeMap::new();
+    for (row, (cluster, group)) in clusters.iter().flatten().zip(&groups).enumerate() {
+        if *group_of.entry(*cluster).or_insert(*group) != *group {
+            return Err(StatisticsError::Value {
+                column: "cluster".into(),
+                row,
+                what: "is a cluster with rows in both groups, so the groups are not independent; put the scores side by side and compare them paired".into(),
+            });
         }
     }
     Ok(Split {

@@ -277,10 +277,11 @@ fn check(class: &[usize], classes: usize, scores: &[&[f64]]) -> Result<(), Stati
     }
     match class.iter().position(|c| *c >= classes) {
         None => Ok(()),
-        Some(row) => Err(StatisticsError::Data(format!(
-            "row {}: its class has no score",
-            row + 1
-        ))),
+        Some(row) => Err(StatisticsError::Value {
+            column: "class".into(),
+            row,
+            what: "is a class that has no score".into(),
+        }),
     }
 }
 

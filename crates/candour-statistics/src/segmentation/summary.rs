@@ -240,6 +240,7 @@ pub fn segmentation_summary(
             values.len()
         )));
     }
+    crate::agreement::check_finite("value", &present)?;
     let units = Units::new(n, own.as_deref(), None);
     let estimates = Moments::of(present.clone());
     let no_interval = if units.len() < 2 {

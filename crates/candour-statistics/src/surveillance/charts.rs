@@ -19,6 +19,8 @@ pub struct Chart {
 /// limit does not signal; computed, it may lie a few units in the last place to either side. Each step
 /// rounds by half a unit in the last place of what it adds up, which is no larger than `scale` or the
 /// limit; 64 units leave room for a hundred steps, and are far below any difference that data show.
+/// `scale` is the size of a deviation, never that of values far from 0: at 1e15 their last place is 0.125,
+/// and 64 of them would hide every alarm. So each chart runs on deviations from its centre.
 pub(super) fn beyond(statistic: f64, limit: f64, scale: f64) -> bool {
     statistic - limit > rounding(limit, scale)
 }
@@ -141,8 +143,12 @@ pub fn risk_adjusted_cusum(
             "above 0 and not 1, such as 2",
         ));
     }
-    if risk.iter().any(|r| !(0.0..=1.0).contains(r)) {
-        return Err(StatisticsError::Data("a risk lies outside 0 to 1".into()));
+    if let Some(row) = risk.iter().position(|r| !(0.0..=1.0).contains(r)) {
+        return Err(StatisticsError::Value {
+            column: "probability".into(),
+            row,
+            what: "lies outside 0 to 1".into(),
+        });
     }
     let weights = events.iter().zip(risk).map(|(event, r)| {
         let scale = (1.0 - r + odds_ratio * r).ln();
@@ -168,10 +174,12 @@ pub fn poisson_cusum(
     restart: bool,
 ) -> Result<Chart, StatisticsError> {
     finite(counts)?;
-    if counts.iter().any(|c| *c < 0.0 || c.fract() != 0.0) {
-        return Err(StatisticsError::Data(
-            "a count is no whole number from 0".into(),
-        ));
+    if let Some(row) = counts.iter().position(|c| *c < 0.0 || c.fract() != 0.0) {
+        return Err(StatisticsError::Value {
+            column: "value".into(),
+            row,
+            what: "is no count; the Poisson kind takes whole numbers from 0".into(),
+        });
     }
     if !(m0 > 0.0 && m1 > 0.0 && m0.is_finite() && m1.is_finite()) || m0 == m1 {
         return Err(StatisticsError::setting(
@@ -226,8 +234,9 @@ pub struct Ewma {
 }
 
 /// EWMA chart: z = lambda x + (1 - lambda) z from the target; a signal where |z - target| exceeds
-/// limit * sd * sqrt(lambda / (2 - lambda) (1 - (1 - lambda)^(2t))) (Roberts 1959). Returns the chart
-/// and the half widths of the limits.
+/// limit * sd * sqrt(lambda / (2 - lambda) (1 - (1 - lambda)^(2t))) (Roberts 1959). Computed as e = lambda
+/// (x - target) + (1 - lambda) e from 0 with z = target + e, whose digits do not sink in a large target.
+/// Returns the chart and the half widths of the limits.
 ///
 /// # Errors
 /// When a value is not finite, lambda lies outside (0, 1], or the deviation or limit is not positive.
@@ -261,16 +270,17 @@ pub fn ewma_chart(values: &[f64], settings: Ewma) -> Result<(Chart, Vec<f64>), S
     }
     let mut chart = empty(values.len());
     let mut widths = Vec::with_capacity(values.len());
-    let mut z = target;
+    let mut deviation = 0.0;
     let mut left = 1.0;
     for (at, value) in values.iter().enumerate() {
-        z = lambda * value + (1.0 - lambda) * z;
+        let added = lambda * (value - target);
+        deviation = added + (1.0 - lambda) * deviation;
         left *= (1.0 - lambda).powi(2);
         let share = if exact_limits { 1.0 - left } else { 1.0 };
         let width = limit * sd * (lambda / (2.0 - lambda) * share).sqrt();
-        chart.upper.push(z);
+        chart.upper.push(target + deviation);
         widths.push(width);
-        if beyond((z - target).abs(), width, target) {
+        if beyond(deviation.abs(), width, added) {
             chart.alarms.push(at);
         }
     }
@@ -349,6 +359,8 @@ pub fn p_chart(
                 .map_or(1.0, |x| 1.0 - binomial_cdf(x, *n, centre));
             above <= tail || binomial_cdf(*x, *n, centre) <= tail
         } else {
+            // The share and the centre are rounded in the last place of 1 at most; 64 such units are far
+            // below 1/n, the step from one share to the next.
             beyond((share - centre).abs(), half, centre)
         };
         if beyond {

@@ -26,25 +26,32 @@ pub struct PageHinkley {
 /// delta and D = alpha D + x - m + delta; a signal where U - min U or max D - D exceeds the threshold,
 /// from `min_instances` values on; everything starts anew after a signal. As in river the largest D
 /// starts at -1; unlike there a statistic that exceeds the threshold by rounding only does not signal. The chart's statistics are U - min U (upper) and max D - D (lower).
+/// They do not change when all values move together, so values count from the first of their stretch: the
+/// running mean of deviations keeps the digits that the mean of large values would lose.
 ///
 /// # Errors
 /// When a value is not finite.
 pub fn page_hinkley(values: &[f64], settings: PageHinkley) -> Result<Chart, StatisticsError> {
     finite(values)?;
     let (mut alarms, mut increase, mut decrease) = (Vec::new(), Vec::new(), Vec::new());
-    let (mut count, mut mean) = (0u64, 0.0);
+    let (mut count, mut mean, mut origin) = (0u64, 0.0, 0.0);
     let (mut up, mut down, mut least, mut most) = (0.0_f64, 0.0_f64, f64::INFINITY, -1.0_f64);
     for (at, value) in values.iter().enumerate() {
+        if count == 0 {
+            origin = *value;
+        }
         count += 1;
-        mean += (value - mean) / count as f64;
-        let deviation = value - mean;
+        let from_origin = value - origin;
+        mean += (from_origin - mean) / count as f64;
+        let deviation = from_origin - mean;
         up = settings.alpha * up + deviation - settings.delta;
         down = settings.alpha * down + deviation + settings.delta;
         least = least.min(up);
         most = most.max(down);
         increase.push(up - least);
         decrease.push(most - down);
-        let over = |statistic: f64| beyond(statistic, settings.threshold, *value);
+        let added = from_origin.abs().max(up.abs()).max(down.abs());
+        let over = |statistic: f64| beyond(statistic, settings.threshold, added);
         let signal = (settings.up && over(up - least)) || (settings.down && over(most - down));
         if count >= settings.min_instances && signal {
             alarms.push(at);
