@@ -340,7 +340,7 @@ files = {}
 for n, rng in draws(5):
     size = (40, 80, 300, 120, 60)[n]
     truth, score, other = sample(rng, size, (None, 0.5, None, 0.2, 1.0)[n])
-    columns = {"truth": truth, "score": score, "other": other, "group": rng.choice(["x", "y"], size), "cluster": rng.integers(0, size // 3, size)}
+    columns = {"truth": truth, "score": score, "other": other, "group": rng.choice(["x", "y"], size), "patient": rng.integers(0, size // 3, size)}
     label = rng.choice(["a", "b", "c"], size)
     each = rng.uniform(size=(size, 3)) + 0.6 * (label[:, None] == ["a", "b", "c"])
     each /= each.sum(1, keepdims=True)
@@ -358,7 +358,7 @@ for line in answer.stdout.splitlines():
 for file, columns in files.items():
     drawn = f"{file.name} of seed {seed}"
     r = theirs[str(file)]
-    truth, score, other, cluster = (columns[k] for k in ("truth", "score", "other", "cluster"))
+    truth, score, other, cluster = (columns[k] for k in ("truth", "score", "other", "patient"))
     got = ours("roc-auc", file)
     same("pROC", "area, its variance and limits by DeLong", [got["auc"], got.error("auc") ** 2, *got.limits("auc")], [r[k] for k in ("auc", "variance", "lower", "upper")])
     same("scikit-learn", "area", got["auc"], sk.roc_auc_score(truth, score))
@@ -401,7 +401,7 @@ for file, columns in files.items():
     a, b = np.bincount(cluster[truth == 1], v10 - area, cluster.max() + 1), np.bincount(cluster[truth == 0], v01 - area, cluster.max() + 1)
     i10, i01, i = len(set(cluster[truth == 1])), len(set(cluster[truth == 0])), len(set(cluster))
     variance = i10 / (i10 - 1) * (a**2).sum() / m**2 + i01 / (i01 - 1) * (b**2).sum() / k**2 + 2 * i / (i - 1) * (a * b).sum() / (m * k)
-    same("numpy", "area's error with clusters (Obuchowski 1997)", ours("roc-auc", file, cluster="cluster").error("auc"), np.sqrt(variance))
+    same("numpy", "area's error with clusters (Obuchowski 1997)", ours("roc-auc", file, cluster="patient").error("auc"), np.sqrt(variance))
     bins, at = np.unique(np.round(score, 1), return_inverse=True)
     got = ours("roc-federated", {"bin": bins, "positives": np.bincount(at, truth).astype(int), "negatives": np.bincount(at, 1 - truth).astype(int)}, exact="true")
     same("scikit-learn", "area from histograms", got["auc"], sk.roc_auc_score(truth, np.round(score, 1)))

@@ -178,7 +178,8 @@ fn run(rest: &[OsString], command: &'static str, which: impl Fn(&Entry) -> bool)
     };
     // A column that is called as its role need not be named. One that may be left out is taken where all
     // columns go by their names; the cluster always, for without it intervals would be too narrow.
-    let by_name = columns.is_empty();
+    // An empty name says that none is meant.
+    let by_name = columns.iter().all(|(_, column)| column.is_empty());
     let mut taken = Vec::new();
     for role in entry.roles {
         let given = columns.iter().any(|(r, _)| r == role.name);
@@ -191,6 +192,13 @@ fn run(rest: &[OsString], command: &'static str, which: impl Fn(&Entry) -> bool)
             }
         }
     }
+    columns.retain(|(role, column)| {
+        !column.is_empty()
+            || entry
+                .roles
+                .iter()
+                .any(|r| r.name == role && r.need != Need::Optional)
+    });
     let handling = match text("missing-results").as_deref() {
         Some("worst-case") => Handle::WorstCase,
         Some("best-case") => Handle::BestCase,
@@ -219,7 +227,10 @@ fn run(rest: &[OsString], command: &'static str, which: impl Fn(&Entry) -> bool)
         })?;
     if let Ok(answer) = &mut answer {
         let notes = taken.iter().map(|role| {
-            format!("the column `{role}` was taken for what it is called; name another to take that instead")
+            format!(
+                "the column `{role}` was taken for what it is called; give --{} '' to take none",
+                role.replace('_', "-")
+            )
         });
         answer.notes.extend(notes);
     }

@@ -382,6 +382,9 @@ fn a_cluster_is_never_left_aside_for_want_of_an_argument() {
         serde_json::from_str(&good(&[&head[..], more].concat())).unwrap()
     };
     let named = ask(&["--cluster", "cluster"]);
+    let without = ask(&["--cluster", ""]);
+    assert_ne!(without["answer"]["numbers"], named["answer"]["numbers"]);
+    assert!(!without["answer"]["notes"].to_string().contains("cluster"));
     for more in [&[][..], &["--truth", "truth", "--score", "score"]] {
         let own = ask(more);
         assert_eq!(own["answer"]["numbers"], named["answer"]["numbers"]);
