@@ -34,9 +34,9 @@ pub struct Entry {
     /// when it names none. A part in braces stands for what the data or the settings decide:
     /// `auc_{class}`, `sensitivity_at_{target}`. Which of them come depends on settings and data.
     pub numbers: &'static [&'static str],
-    /// Computes it.
+    /// Computes it; [`Entry::answer`] is the way in, which lets nothing out that is no number.
     #[serde(skip)]
-    pub run: fn(&Sample) -> Result<Answer, StatisticsError>,
+    pub(crate) run: fn(&Sample) -> Result<Answer, StatisticsError>,
 }
 
 /// The groups of the catalogue.
@@ -63,14 +63,21 @@ pub enum Group {
 }
 
 impl Entry {
-    /// The setting that decides the level of its intervals, where one does, with the value that stands
-    /// for a two-sided `level`.
+    /// The setting that decides the level of its intervals, where one does.
+    #[must_use]
+    pub fn level_setting(&self) -> Option<&'static Setting> {
+        let decides =
+            |s: &&Setting| matches!(s.kind, SettingKind::OneSidedError) || s.name == LEVEL.name;
+        self.settings.iter().find(decides)
+    }
+
+    /// That setting's name, with the value that stands for a two-sided `level`.
     #[must_use]
     pub fn set_level(&self, level: f64) -> Option<(&'static str, f64)> {
-        self.settings.iter().find_map(|s| match s.kind {
-            SettingKind::OneSidedError => Some((s.name, (1.0 - level) / 2.0)),
-            _ if s.name == LEVEL.name => Some((s.name, level)),
-            _ => None,
+        let setting = self.level_setting()?;
+        Some(match setting.kind {
+            SettingKind::OneSidedError => (setting.name, (1.0 - level) / 2.0),
+            _ => (setting.name, level),
         })
     }
 
@@ -83,11 +90,22 @@ impl Entry {
             .chain(settings.iter().map(|s| s.name))
     }
 
-    /// Whether it may give a number of this name, as `numbers` says: a part in braces stands for any
-    /// text that is not empty.
+    /// The one of `numbers` that a name is of: the name itself where it is declared so, else the pattern
+    /// that says most. A part in braces stands for any text that is not empty.
+    #[must_use]
+    pub fn declared(&self, name: &str) -> Option<&'static str> {
+        let patterns = || self.numbers.iter().copied();
+        patterns().find(|p| *p == name).or_else(|| {
+            patterns()
+                .filter(|p| stands_for(p, name))
+                .max_by_key(|p| p.len())
+        })
+    }
+
+    /// Whether it may give a number of this name.
     #[must_use]
     pub fn gives(&self, name: &str) -> bool {
-        self.numbers.iter().any(|pattern| stands_for(pattern, name))
+        self.declared(name).is_some()
     }
 
     /// Computes it. What the arithmetic made into no number is none, with the reason, whichever entry it

@@ -1116,9 +1116,7 @@ fn difference_number(
     );
     let spread = |c: Counts| share(c) * (1.0 - share(c)) / c.1 as f64;
     let variance = spread(g.first) + spread(g.second);
-    if variance > 0.0 {
-        number = number.with_standard_error(variance.sqrt());
-    }
+    number = number.with_standard_error(variance.sqrt());
     attach(
         number,
         difference_interval(g.first, g.second, level, method),
@@ -1470,9 +1468,7 @@ fn paired_difference_number(
     );
     let (b, c, m) = (t.first_only as f64, t.second_only as f64, n as f64);
     let variance = (b + c - (b - c).powi(2) / m) / (m * m);
-    if variance > 0.0 {
-        number = number.with_standard_error(variance.sqrt());
-    }
+    number = number.with_standard_error(variance.sqrt());
     attach(number, paired_interval(t, level, method), method.id())
 }
 

@@ -928,7 +928,7 @@ fn run_risk_coverage(sample: &Sample) -> Result<Answer, StatisticsError> {
         let number = Number::plain(name, definition, value, units.len());
         let values: Vec<Option<f64>> = replicates.iter().map(|r| r.as_ref().map(part)).collect();
         match BootstrapInterval::Percentile.of(value, &values, &[], level) {
-            Ok(i) => number.with_interval(i, "bootstrap.percentile"),
+            Ok(i) => number.with_interval(i, BootstrapInterval::Percentile.id()),
             Err(reason) => number.without_interval(reason.to_string()),
         }
     };

@@ -17,6 +17,13 @@ pub struct Interval {
     pub level: f64,
 }
 
+impl Interval {
+    /// Whether it bounds anything: its limits are in order, and one of them at least is finite.
+    pub(crate) fn bounds(&self) -> bool {
+        self.lower < self.upper && (self.lower.is_finite() || self.upper.is_finite())
+    }
+}
+
 /// Why a statistic was not computed.
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
 pub enum StatisticsError {
@@ -167,12 +174,19 @@ impl Number {
         self
     }
 
-    /// With this standard error. One of exactly 0 is left out: it says that all units are alike, not that
-    /// the estimate is certain.
+    /// With this standard error. One of 0 is left out: it says that all units are alike, not that the
+    /// estimate is certain; and so is what is no finite number.
     #[must_use]
     pub fn with_standard_error(mut self, standard_error: f64) -> Self {
-        self.standard_error = (standard_error != 0.0).then_some(standard_error);
+        self.standard_error = Some(standard_error).filter(|e| *e > 0.0 && e.is_finite());
         self
+    }
+
+    /// Whether its interval was drawn at random, so that its limits are no finer than the replicates.
+    #[must_use]
+    pub fn is_resampled(&self) -> bool {
+        let drawn = |m: &String| ["bootstrap", "percentile"].iter().any(|w| m.contains(w));
+        self.interval_method.as_ref().is_some_and(drawn)
     }
 
     /// A value without an interval, and why there is none.
@@ -183,8 +197,8 @@ impl Number {
     }
 
     /// The number as it may be shown, whatever the arithmetic made of it. A value that is no number is
-    /// none; a standard error that is not finite, and an interval that has no number as a limit, or whose
-    /// lower limit is not below its upper, are left out. An infinite value and a limit that is infinite on
+    /// none; an interval that has no number as a limit, or whose lower limit is not below its upper, is
+    /// left out. An infinite value and a limit that is infinite on
     /// one side are answers (a ratio over 0) and stay. Limits that fall together would claim certainty: no
     /// entry gives such an interval by design, for a parameter known without error has none.
     pub(crate) fn sound(mut self) -> Self {
@@ -195,7 +209,6 @@ impl Number {
             };
         }
         self.value = self.value.map(without_sign_of_zero);
-        self.standard_error = self.standard_error.filter(|e| e.is_finite());
         let Some(interval) = self.interval else {
             return self;
         };

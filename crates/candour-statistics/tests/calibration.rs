@@ -107,7 +107,7 @@ fn run(id: &str, columns: Columns, settings: &[(&str, &str)]) -> Result<Answer, 
         .iter()
         .map(|(k, v)| ((*k).into(), (*v).into()))
         .collect();
-    (entry.run)(&Sample::new(entry, columns, &settings)?)
+    entry.answer(&Sample::new(entry, columns, &settings)?, &[])
 }
 
 fn value(answer: &Answer, name: &str) -> f64 {

@@ -63,7 +63,7 @@ fn run(id: &str, columns: Columns, settings: &[(&str, &str)]) -> Result<Answer, 
         .iter()
         .map(|(a, b)| ((*a).to_owned(), (*b).to_owned()))
         .collect();
-    (entry.run)(&Sample::new(entry, columns, &settings)?)
+    entry.answer(&Sample::new(entry, columns, &settings)?, &[])
 }
 
 fn named(role: &str, column: Column) -> (String, String, Column) {

@@ -444,20 +444,6 @@ fn answers(entry: &'static Entry, mut see: impl FnMut(&candour_statistics::Answe
     }
 }
 
-/// The entry's pattern that a name is of: the name itself where it is declared so.
-fn pattern(entry: &Entry, name: &str) -> Option<&'static str> {
-    let one = |pattern: &'static &'static str| {
-        let only = Entry {
-            numbers: std::slice::from_ref(pattern),
-            ..*entry
-        };
-        only.gives(name).then_some(*pattern)
-    };
-    let exact = entry.numbers.iter().find(|p| **p == name).copied();
-    // Of two patterns the one that says more: that of a pair, where its own is that of one.
-    exact.or_else(|| entry.numbers.iter().filter_map(one).max_by_key(|p| p.len()))
-}
-
 /// Entries whose first number depends on the settings or on how many tests, groups or models there
 /// are: what may come first beside the first that is declared.
 const FIRST_OTHERWISE: &[(&str, &[&str])] = &[
@@ -549,7 +535,7 @@ fn every_entry_gives_the_numbers_that_it_says_and_no_others() {
         let mut unknown: BTreeSet<String> = BTreeSet::new();
         answers(entry, |answer| {
             for (at, number) in answer.numbers.iter().enumerate() {
-                match pattern(entry, &number.name) {
+                match entry.declared(&number.name) {
                     Some(pattern) => {
                         assert!(entry.gives(&number.name), "{}", entry.id);
                         came.insert(pattern);

@@ -551,7 +551,11 @@ fn what_cannot_be_pooled_is_refused() {
             Column::Label(Labels::of(&["a", "a"])),
         ),
     ];
-    assert!((entry.run)(&Sample::new(entry, columns, &[]).unwrap()).is_err());
+    assert!(
+        entry
+            .answer(&Sample::new(entry, columns, &[]).unwrap(), &[])
+            .is_err()
+    );
 }
 
 #[test]
@@ -714,7 +718,9 @@ fn separate_pooling_does_not_believe_agreement_by_correction() {
             .iter()
             .map(|(a, b)| ((*a).to_owned(), (*b).to_owned()))
             .collect();
-        (entry.run)(&Sample::new(entry, columns, &settings).unwrap()).unwrap()
+        entry
+            .answer(&Sample::new(entry, columns, &settings).unwrap(), &[])
+            .unwrap()
     };
     for (test, lower, upper) in [
         ("knha-adhoc", 0.362_538_369_764_206_3, 0.998_683_011_253_894),

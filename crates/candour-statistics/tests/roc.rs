@@ -84,7 +84,7 @@ fn answer(
         .map(|(a, b)| ((*a).to_owned(), (*b).to_owned()))
         .collect();
     let entry = entry(id);
-    (entry.run)(&Sample::new(entry, columns, &settings)?)
+    entry.answer(&Sample::new(entry, columns, &settings)?, &[])
 }
 
 fn truth_score(truth: &[bool], score: &[f64]) -> Vec<(&'static str, &'static str, Column)> {

@@ -16,7 +16,7 @@ use serde_json::Value;
 
 fn try_run(id: &str, settings: &[(String, String)]) -> Result<Answer, StatisticsError> {
     let entry = sample_size::ENTRIES.iter().find(|e| e.id == id).unwrap();
-    (entry.run)(&Sample::new(entry, Vec::new(), settings)?)
+    entry.answer(&Sample::new(entry, Vec::new(), settings)?, &[])
 }
 
 fn run(id: &str, settings: &[(&str, &str)]) -> Result<Answer, StatisticsError> {

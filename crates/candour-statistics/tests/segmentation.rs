@@ -633,14 +633,18 @@ fn labels(values: &[f64]) -> Column {
 fn clusters_all_alike_have_no_standard_error() {
     let four = |v: f64| Column::Real(vec![v; 4]);
     let counts = [("tp", four(1.0)), ("fp", four(1.0)), ("fn", four(1.0))];
-    let a = (LESION_DETECTION.run)(&sample(&LESION_DETECTION, &counts, &[])).unwrap();
+    let a = LESION_DETECTION
+        .answer(&sample(&LESION_DETECTION, &counts, &[]), &[])
+        .unwrap();
     assert_eq!(a.number("lesion_sensitivity").unwrap().value, Some(0.5));
     let cases = [
         ("value", Column::Real(vec![0.2, 0.7, 0.3, 0.9])),
         ("cluster", labels(&[1.0, 1.0, 2.0, 2.0])),
     ];
     let entry = &SEGMENTATION_SUMMARY;
-    let b = (entry.run)(&sample(entry, &cases, &[("limit", "0.5")])).unwrap();
+    let b = entry
+        .answer(&sample(entry, &cases, &[("limit", "0.5")]), &[])
+        .unwrap();
     assert_eq!(b.number("share_below").unwrap().value, Some(0.5));
     for number in a.numbers.iter().chain(&b.numbers) {
         assert!(number.standard_error.is_none_or(|s| s > 0.0), "{number:?}");
@@ -660,7 +664,9 @@ fn summaries_agree_with_r() {
         if case["clustered"].as_bool().unwrap() {
             columns.push(("cluster", labels(&numbers(&case["cluster"]))));
         }
-        let answer = (LESION_DETECTION.run)(&sample(&LESION_DETECTION, &columns, &[])).unwrap();
+        let answer = LESION_DETECTION
+            .answer(&sample(&LESION_DETECTION, &columns, &[]), &[])
+            .unwrap();
         for name in [
             "lesion_sensitivity",
             "lesion_positive_predictive_value",
@@ -688,12 +694,12 @@ fn summaries_agree_with_r() {
             ("value", Column::Real(numbers(&case["values"]))),
             ("cluster", labels(&numbers(&case["cluster"]))),
         ];
-        let answer = (SEGMENTATION_SUMMARY.run)(&sample(
-            &SEGMENTATION_SUMMARY,
-            &columns,
-            &[("limit", "0.8")],
-        ))
-        .unwrap();
+        let answer = SEGMENTATION_SUMMARY
+            .answer(
+                &sample(&SEGMENTATION_SUMMARY, &columns, &[("limit", "0.8")]),
+                &[],
+            )
+            .unwrap();
         for name in [
             "mean",
             "standard_deviation",

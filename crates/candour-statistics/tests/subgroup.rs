@@ -43,7 +43,7 @@ fn run(
         .iter()
         .map(|(n, v)| ((*n).to_owned(), (*v).to_owned()))
         .collect();
-    (entry.run)(&Sample::new(entry, columns, &settings)?)
+    entry.answer(&Sample::new(entry, columns, &settings)?, &[])
 }
 
 fn near(got: f64, expected: f64, what: &str) {

@@ -776,12 +776,7 @@ fn p_value(plan: &Plan, table: &Table, endpoint: &Endpoint) -> Result<Option<Tai
     let Some(interval) = planned.interval else {
         return Ok(None);
     };
-    let resampled = planned.interval_method.is_some_and(|m| {
-        ["bootstrap", "percentile"]
-            .iter()
-            .any(|word| m.contains(word))
-    });
-    let least = if resampled {
+    let least = if planned.is_resampled() {
         let own = endpoint.settings.iter().find(|(n, _)| n == "replicates");
         let own = own.and_then(|(_, v)| v.parse::<f64>().ok());
         1.0 / (own.unwrap_or(plan.replicates as f64) + 1.0)
@@ -826,7 +821,8 @@ fn p_value(plan: &Plan, table: &Table, endpoint: &Endpoint) -> Result<Option<Tai
             } else {
                 low = middle;
             }
-            if high < 1e-15 {
+            // What lies below the least is told as the least.
+            if high < 1e-15 || (good && high <= least) {
                 break;
             }
         }
@@ -1207,14 +1203,13 @@ impl View<'_> {
         handling: Handlings,
         level: Option<f64>,
     ) -> Vec<(String, String)> {
-        let set_level = entry
-            .set_level(level.unwrap_or(self.plan.level))
-            .map(|(name, value)| (name, value.to_string()));
+        // A level that is asked for stands above the endpoint's own.
+        let own_level = entry.level_setting().filter(|_| level.is_some());
         let mut settings: Vec<(String, String)> = self
             .endpoint
             .settings
             .iter()
-            .filter(|(n, _)| !(level.is_some() && set_level.as_ref().is_some_and(|(s, _)| s == n)))
+            .filter(|(n, _)| own_level.is_none_or(|s| s.name != n))
             .cloned()
             .collect();
         if handles_itself(self.endpoint) && !settings.iter().any(|(n, _)| n == "missing") {
@@ -1247,16 +1242,8 @@ impl View<'_> {
                 }
             }
         }
-        let of_plan = [
-            ("seed", self.plan.seed.to_string()),
-            ("replicates", self.plan.replicates.to_string()),
-        ];
-        for (name, value) in set_level.into_iter().chain(of_plan) {
-            let known = entry.settings.iter().any(|s| s.name == name);
-            if known && !settings.iter().any(|(n, _)| n == name) {
-                settings.push((name.to_owned(), value));
-            }
-        }
+        self.plan
+            .complete(entry, level.unwrap_or(self.plan.level), &mut settings);
         settings
     }
 

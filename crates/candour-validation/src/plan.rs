@@ -419,6 +419,22 @@ impl Plan {
         self.report.get(key)
     }
 
+    /// Adds to an entry's settings what holds for the whole plan, where they do not say it themselves:
+    /// the level that is asked for, the seed and the number of replicates.
+    pub(crate) fn complete(&self, entry: &Entry, level: f64, settings: &mut Vec<(String, String)>) {
+        let level = entry.set_level(level).map(|(n, v)| (n, v.to_string()));
+        let others = [
+            ("seed", self.seed.to_string()),
+            ("replicates", self.replicates.to_string()),
+        ];
+        for (name, value) in level.into_iter().chain(others) {
+            let known = entry.settings.iter().any(|s| s.name == name);
+            if known && !settings.iter().any(|(n, _)| n == name) {
+                settings.push((name.to_owned(), value));
+            }
+        }
+    }
+
     /// The endpoints that decide, in the order in which multiplicity takes them.
     #[must_use]
     pub fn decisive(&self) -> Vec<&Endpoint> {
@@ -1214,12 +1230,12 @@ impl Reader<'_> {
             }
         }
         let mut settings = Vec::new();
-        let set_level = entry.set_level(0.95).map(|(name, _)| name);
+        let of_level = entry.level_setting().map(|s| s.name);
         for setting in entry.settings {
             let Some(node) = table.get(setting.name) else {
                 continue;
             };
-            if Some(setting.name) == set_level && weight == Weight::Primary && has_goal {
+            if Some(setting.name) == of_level && weight == Weight::Primary && has_goal {
                 self.fault(node.span().start, own_level(setting.name));
             }
             if setting.name == "goal" && !own_goal {
@@ -1377,10 +1393,10 @@ impl Reader<'_> {
                 ),
                 // Of a primary endpoint it was said where the level stands.
                 Some(e) if e.weight != Weight::Primary => {
-                    let set = e.entry().and_then(|entry| entry.set_level(0.95));
-                    let own = set.filter(|(name, _)| e.settings.iter().any(|(n, _)| n == name));
-                    if let Some((name, _)) = own {
-                        self.fault(of_order, format!("`{}`: {}", short(id), own_level(name)));
+                    let set = e.entry().and_then(Entry::level_setting);
+                    if let Some(set) = set.filter(|s| e.settings.iter().any(|(n, _)| n == s.name)) {
+                        let what = format!("`{}`: {}", short(id), own_level(set.name));
+                        self.fault(of_order, what);
                     }
                 }
                 Some(_) => {}

@@ -845,21 +845,7 @@ fn run(
         .filter(|(n, _)| !without.contains(&n.as_str()))
         .cloned()
         .collect();
-    let level = entry.set_level(plan.level);
-    let others = [
-        ("seed", plan.seed.to_string()),
-        ("replicates", plan.replicates.to_string()),
-    ];
-    for (name, value) in level
-        .map(|(name, v)| (name, v.to_string()))
-        .into_iter()
-        .chain(others)
-    {
-        if entry.settings.iter().any(|s| s.name == name) && !settings.iter().any(|(n, _)| n == name)
-        {
-            settings.push((name.to_owned(), value));
-        }
-    }
+    plan.complete(entry, plan.level, &mut settings);
     let name = endpoint
         .number
         .clone()

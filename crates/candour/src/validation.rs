@@ -283,16 +283,20 @@ fn analyse(
     folder: &Path,
     notes: &[String],
 ) -> Result<(Analysis, Vec<u8>), Failure> {
-    if plan.segmentation.is_some() {
-        compare_masks(plan, &mut data.table, folder, &data.masks)?;
-    }
-    finish(
-        plan,
-        data.files.clone(),
-        &data.table,
-        data.flow.clone(),
-        notes,
-    )
+    compare_masks(plan, &mut data.table, folder, &data.masks)?;
+    let bar = bar("analysing");
+    let (files, flow) = (data.files.clone(), data.flow.clone());
+    let answer = analysis::analyse(plan, files, &data.table, flow, &mut |done, of| {
+        bar.set_length(of as u64);
+        bar.set_position(done as u64);
+    });
+    bar.finish_and_clear();
+    let mut analysis = answer?;
+    analysis.notes.extend_from_slice(notes);
+    let mut result = serde_json::to_vec_pretty(&analysis)
+        .map_err(|e| Failure::Storage(format!("the result cannot be written: {e}")))?;
+    result.push(b'\n');
+    Ok((analysis, result))
 }
 
 /// Data as they are entered: the joined table, what is told of the files, and the digests of the masks.
@@ -378,28 +382,7 @@ fn mask_bytes(
         .map_err(|_| place(format!("the {which} mask cannot be read; check its path")))
 }
 
-fn finish(
-    plan: &Plan,
-    files: Vec<DataFile>,
-    table: &Table,
-    flow: Flow,
-    notes: &[String],
-) -> Result<(Analysis, Vec<u8>), Failure> {
-    let bar = bar("analysing");
-    let answer = analysis::analyse(plan, files, table, flow, &mut |done, of| {
-        bar.set_length(of as u64);
-        bar.set_position(done as u64);
-    });
-    bar.finish_and_clear();
-    let mut analysis = answer?;
-    analysis.notes.extend_from_slice(notes);
-    let mut result = serde_json::to_vec_pretty(&analysis)
-        .map_err(|e| Failure::Storage(format!("the result cannot be written: {e}")))?;
-    result.push(b'\n');
-    Ok((analysis, result))
-}
-
-/// Adds the columns that comparing masks gives.
+/// Adds the columns that comparing masks gives, where the plan compares any.
 fn compare_masks(plan: &Plan, table: &mut Table, folder: &Path, digests: &[[Digest; 2]]) -> Done {
     let Some(spec) = &plan.segmentation else {
         return Ok(());
@@ -933,11 +916,11 @@ fn plan_command(args: &cli::Validate, path: &Path) -> Done {
             }
         }
     };
+    let out = args.out.as_deref().unwrap_or(Path::new(OUT));
     if let Some(name) = &args.site {
-        return write_site(args, &opened, &entered.table, &answered, name);
+        return write_site(args, &opened, &entered.table, &answered, name, out);
     }
-    let out = args.out.clone().unwrap_or_else(|| OUT.into());
-    let paths = write_reports(&opened, &answered, &out)?;
+    let paths = write_reports(&opened, &answered, out)?;
     show(args, &opened.plan, &answered, &paths)
 }
 
@@ -957,6 +940,7 @@ fn write_site(
     table: &Table,
     answered: &Answered,
     name: &str,
+    out: &Path,
 ) -> Done {
     let Some(dir) = &args.workspace else {
         return Err(Failure::Misuse(
@@ -967,8 +951,7 @@ fn write_site(
     let text = summary.text().map_err(|e| Failure::Misuse(e.to_string()))?;
     let signer = Workspace::signer(dir)?;
     let note = signer.sign(&text);
-    let out = args.out.clone().unwrap_or_else(|| OUT.into());
-    std::fs::create_dir_all(&out)
+    std::fs::create_dir_all(out)
         .map_err(|e| Failure::Storage(format!("{}: {e}", out.display())))?;
     let path = out.join("site-summary.txt");
     candour_device::write_atomic(&path, note.as_bytes())?;

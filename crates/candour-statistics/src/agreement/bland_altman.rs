@@ -650,7 +650,7 @@ fn run_bland_altman(sample: &Sample) -> Result<Answer, StatisticsError> {
         if scale != "ratio" && which == 0 {
             number = number.with_standard_error(limits.bias_standard_error);
         }
-        if scale != "ratio" && which > 1 && limits.limit_standard_error.is_finite() {
+        if scale != "ratio" && which > 1 {
             number = number.with_standard_error(limits.limit_standard_error);
         }
         if let (Some(kind), true) = (boot, which != 1) {

@@ -956,17 +956,8 @@ fn run_kappa(sample: &Sample) -> Result<Answer, StatisticsError> {
                 upper: kappa.value + half,
                 level: sample.real("level"),
             };
-            let number = with_interval_or_reason(
-                number,
-                interval,
-                "wald.fleiss-cohen-everitt-1969",
-                PERFECT,
-            );
-            if interval.lower < interval.upper {
-                number.with_standard_error(kappa.standard_error)
-            } else {
-                number
-            }
+            with_interval_or_reason(number, interval, "wald.fleiss-cohen-everitt-1969", PERFECT)
+                .with_standard_error(kappa.standard_error)
         }
     };
     answer

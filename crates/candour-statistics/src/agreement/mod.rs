@@ -191,8 +191,7 @@ fn with_interval_or_reason(
     method: &str,
     reason: &str,
 ) -> Number {
-    if interval.lower < interval.upper && (interval.lower.is_finite() || interval.upper.is_finite())
-    {
+    if interval.bounds() {
         number.with_interval(interval, method)
     } else {
         number.without_interval(reason)

@@ -558,10 +558,16 @@ pub fn passing_bablok(
     } else {
         (f64::NAN, f64::NAN)
     };
-    let slope_interval =
-        one_limit_at_least(lower, upper, level).filter(|_| !on_line(x, y, slope, intercept));
-    let intercept_interval =
-        slope_interval.and_then(|i| one_limit_at_least(middle(i.upper), middle(i.lower), level));
+    let between = |lower: f64, upper: f64| {
+        let interval = Interval {
+            lower,
+            upper,
+            level,
+        };
+        interval.bounds().then_some(interval)
+    };
+    let slope_interval = between(lower, upper).filter(|_| !on_line(x, y, slope, intercept));
+    let intercept_interval = slope_interval.and_then(|i| between(middle(i.upper), middle(i.lower)));
     let without = if slope_interval.is_some() {
         [
             "",
@@ -582,15 +588,6 @@ pub fn passing_bablok(
         intercept_standard_error: f64::NAN,
     };
     Ok((fit, cusum_p_value(x, y, slope, intercept), without))
-}
-
-/// The interval, where its limits are in order and one of them is finite.
-fn one_limit_at_least(lower: f64, upper: f64, level: f64) -> Option<Interval> {
-    (lower < upper && (lower.is_finite() || upper.is_finite())).then_some(Interval {
-        lower,
-        upper,
-        level,
-    })
 }
 
 /// The cumulative-sum test of linearity of Passing and Bablok (1983).
@@ -944,19 +941,13 @@ impl LineOf<'_> {
             .zip(spreads)
             .zip(self.no_interval)
             .map(|((number, (interval, se)), no_interval)| match interval {
-                Some(interval) => {
-                    let number = with_interval_or_reason(
-                        number,
-                        interval,
-                        self.method,
-                        "the interval has no width",
-                    );
-                    if se.is_finite() {
-                        number.with_standard_error(se)
-                    } else {
-                        number
-                    }
-                }
+                Some(interval) => with_interval_or_reason(
+                    number,
+                    interval,
+                    self.method,
+                    "the interval has no width",
+                )
+                .with_standard_error(se),
                 None => number.without_interval(no_interval),
             })
             .collect())

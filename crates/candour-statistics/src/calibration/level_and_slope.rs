@@ -479,12 +479,8 @@ impl Prepared {
         error: f64,
         profile: impl Fn() -> Result<Interval, StatisticsError>,
     ) -> Result<Number, StatisticsError> {
-        let number = Number::plain(name, definition, value, self.truth.len());
-        let number = if error > 0.0 {
-            number.with_standard_error(error)
-        } else {
-            number
-        };
+        let number =
+            Number::plain(name, definition, value, self.truth.len()).with_standard_error(error);
         if self.profile && self.units.is_some() {
             return Ok(number.without_interval(CLUSTERED));
         }
